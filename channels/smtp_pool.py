@@ -1,0 +1,149 @@
+"""Connections to one mail server, each used by one message at a time and kept for the next."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
+
+from channels.contract import ErrorKind, SendError
+from channels.smtp_codes import Step, refusal
+
+_IDLE = 20.0
+"""Seconds an unused connection is kept; many servers hang up after 30 or more."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A connection in use. `reused`: it carried a message before; `clean`: it now stands between two messages."""
+
+    smtp: SMTP
+    reused: bool
+    clean: bool = False
+
+
+class SmtpPool:
+    """At most `connections` open at once, made and given out in the event loop of the first use."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: Literal["none", "starttls", "implicit"],
+        login: tuple[str, str] | None,
+        helo: str,
+        ca_file: Path | None,
+        timeout: float,
+        connections: int,
+    ) -> None:
+        self._address = (host, port)
+        self._tls = tls
+        self._login = login
+        self._helo = helo
+        self._timeout = timeout
+        self._context = ssl.create_default_context(cafile=ca_file) if tls != "none" else None
+        self._free: deque[tuple[float, SMTP]] = deque()
+        self._slots = asyncio.Semaphore(connections)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[Held]:
+        """A connection ready for MAIL, waiting for a free one; raises SendError. Closed after use unless `clean`."""
+        async with self._slots:
+            kept = self._reuse()
+            held = Held(kept or await self._connect(), reused=kept is not None)
+            try:
+                yield held
+            finally:
+                if held.clean and held.smtp.is_connected:
+                    self._free.append((time.monotonic(), held.smtp))
+                else:
+                    held.smtp.close()
+
+    async def renew(self, held: Held) -> None:
+        """Put a fresh connection in the place of one that turned out to be closed; raises SendError."""
+        held.smtp.close()
+        held.smtp = await self._connect()
+        held.reused = False
+
+    def _reuse(self) -> SMTP | None:
+        while self._free:
+            since, smtp = self._free.pop()
+            if smtp.is_connected and time.monotonic() - since < _IDLE:
+                return smtp
+            smtp.close()
+        return None
+
+    async def aclose(self) -> None:
+        """Take leave of the server on every kept connection."""
+        while self._free:
+            _, smtp = self._free.pop()
+            try:
+                await smtp.quit(timeout=1)
+            except (SMTPException, OSError):
+                smtp.close()
+
+    async def _connect(self) -> SMTP:
+        host, port = self._address
+        smtp = SMTP(
+            hostname=host,
+            port=port,
+            local_hostname=self._helo,  # else the machine's name is looked up
+            timeout=self._timeout,
+            use_tls=self._tls == "implicit",
+            start_tls=self._tls == "starttls",
+            tls_context=self._context,
+        )
+        failure: SendError
+        try:
+            await smtp.connect()
+            await _dialogue(smtp, self._login)
+            return smtp
+        except (SMTPException, OSError) as error:
+            failure = _why(error)
+        except BaseException:
+            smtp.close()
+            raise
+        smtp.close()
+        raise failure
+
+
+async def _dialogue(smtp: SMTP, login: tuple[str, str] | None) -> None:
+    if login:
+        await smtp.login(*login)
+    elif smtp.is_ehlo_or_helo_needed:
+        await smtp.ehlo()
+
+
+def _why(error: Exception) -> SendError:
+    """What a connection that did not come about means; nothing was written of a message."""
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)):
+        return SendError(ErrorKind.MISCONFIGURED, "", "the server's certificate is not valid; check host and ca_file")
+    if isinstance(error, SMTPAuthenticationError):
+        return refusal(Step.LOGIN, error.code, error.message)
+    if isinstance(error, SMTPResponseException) and error.code > 0:
+        return refusal(Step.CONNECT, error.code, error.message)
+    if isinstance(error, SMTPServerDisconnected | OSError):
+        return SendError(ErrorKind.TRANSIENT, "", "no connection to the mail server")
+    return SendError(ErrorKind.MISCONFIGURED, "", "the mail server does not offer the login or the TLS of our settings")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__

@@ -1,0 +1,258 @@
+"""A row of an audience file into a staged person, or into everything that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+from outreach.audience import cells
+from outreach.audience.cells import CLEAR, CellError
+from outreach.audience.headings import ATTR
+from outreach.audience.records import Record
+from outreach.audience.rejects import Problem, Reject, mask
+from outreach.domain.email_addresses import parse_email
+from outreach.domain.phones import parse_phone
+from outreach.domain.privacy import KeyRing
+from outreach.domain.scope import Scope
+from outreach.domain.vietnamese import name_key, search_key, sort_key
+from outreach.domain.words import Channel
+from outreach.store.contact_import import Filled, StagedAddress, StagedConsent, StagedPerson
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "external_id": ("Mã số", "Mã", "Mã định danh", "Mã người nhận", "ID"),
+    "full_name": ("Họ và tên", "Họ tên", "Tên", "Tên doanh nghiệp", "Họ và tên / Tên doanh nghiệp"),
+    "birth_date": ("Ngày sinh", "Năm sinh", "Ngày tháng năm sinh"),
+    "sex": ("Giới tính", "Phái"),
+    "kind": ("Loại", "Đối tượng", "Loại người nhận"),
+    "occupation": ("Nghề nghiệp",),
+    "language": ("Ngôn ngữ", "Tiếng nói", "Tiếng"),
+    "unit_code": ("Mã đơn vị", "Mã đơn vị hành chính", "Mã xã", "Mã phường xã", "Đơn vị"),
+    "phone": ("Số điện thoại", "Điện thoại", "SĐT", "Di động", "Số di động"),
+    "email": ("Thư điện tử", "E-mail", "Địa chỉ email", "Hộp thư"),
+    "zalo_id": ("Mã Zalo", "Zalo"),
+    "telegram_id": ("Mã Telegram", "Telegram"),
+    "tags": ("Nhãn", "Thẻ", "Nhóm"),
+    "guardian_external_id": ("Mã số người giám hộ", "Mã người giám hộ", "Người giám hộ"),
+    "consent_purpose": ("Mục đích đồng ý",),
+    "consent_channel": ("Kênh đồng ý",),
+    "consent_date": ("Ngày đồng ý",),
+    "consent_method": ("Cách thức đồng ý", "Hình thức đồng ý"),
+    "consent_evidence": ("Bằng chứng đồng ý", "Chứng cứ đồng ý"),
+}
+"""Our columns and the Vietnamese headings they go by; `attr.<name>` comes on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What rows are read against. `unit_paths`: every unit's path by code; `accounts`: to which account ids belong."""
+
+    keys: KeyRing
+    unit_paths: Mapping[str, str]
+    today: date
+    zone: ZoneInfo
+    accounts: Mapping[Channel, str]
+    scope: Scope
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One row while it is read."""
+
+    person: StagedPerson
+    around: Surroundings
+    attrs: dict[str, str] = field(default_factory=dict)
+    consent: dict[str, str] = field(default_factory=dict)
+    mended: bool = False
+
+
+_Taker = Callable[[_Draft, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A good row. `mended`: a number or a code was put right on the way."""
+
+    person: StagedPerson
+    mended: bool
+
+
+class RowReader:
+    """Reads records with the given columns."""
+
+    def __init__(self, columns: tuple[str, ...], around: Surroundings) -> None:
+        self._columns = tuple(enumerate(columns))
+        self._around = around
+
+    def read(self, record: Record) -> Read | Reject:
+        """The person of a row, or all reasons against it."""
+        draft = _Draft(StagedPerson(record.line, "", "", "", ""), self._around)
+        problems: list[Problem] = []
+        for index, column in self._columns:
+            cell = record.cells[index]
+            if not cell:
+                continue
+            try:
+                if text := cells.tidy(cell):
+                    _take(draft, column, text)
+            except ValueError as error:
+                problems.append(Problem(column, mask(column, cell), str(error)))
+        problems += _as_a_whole(draft, problems)
+        return Reject(record.line, tuple(problems)) if problems else Read(draft.person, draft.mended)
+
+
+def _take(draft: _Draft, column: str, text: str) -> None:
+    if column.startswith(ATTR):
+        _attr(draft, column.removeprefix(ATTR), text)
+    elif column.startswith("consent_"):
+        if text == CLEAR:
+            raise CellError("a consent is withdrawn by the person, not cleared by a list: leave the cell blank")
+        draft.consent[column.removeprefix("consent_")] = cells.one_line(text)
+    elif column:
+        _TAKERS[column](draft, text)
+    else:
+        raise CellError("a value under no heading: name the column, or empty it")
+
+
+def _attr(draft: _Draft, name: str, text: str) -> None:
+    if text == CLEAR:
+        draft.person.attrs_cleared.append(name)
+    else:
+        draft.attrs[name] = text
+
+
+def _as_a_whole(draft: _Draft, problems: list[Problem]) -> list[Problem]:
+    """What is wrong beyond single cells; completes the person where nothing is."""
+    person = draft.person
+    found = []
+    if not person.full_name and not any(problem.column == "full_name" for problem in problems):
+        found.append(Problem("full_name", "", "the name is empty"))
+    if person.guardian is not None and person.guardian == person.external_id:
+        found.append(Problem("guardian_external_id", "", "a person cannot be their own guardian"))
+    try:
+        person.consent = _consent(draft)
+    except CellError as error:
+        found.append(Problem("consent_date", "", str(error)))
+    if draft.attrs:
+        person.attrs = json.dumps(draft.attrs, ensure_ascii=False)
+    return found
+
+
+def _consent(draft: _Draft) -> StagedConsent | None:
+    given = draft.consent
+    if not given:
+        return None
+    if "purpose" not in given or "date" not in given:
+        raise CellError("a consent needs its purpose and its date")
+    moment = cells.moment(given["date"], draft.around.zone, without_time=time(0))
+    if moment.date() > draft.around.today:
+        raise CellError("the consent's date is in the future")
+    texts = {name: given.get(name, "") for name in ("channel", "method", "evidence")}
+    return StagedConsent(given["purpose"], moment, **texts)
+
+
+def _name(draft: _Draft, text: str) -> None:
+    person, name = draft.person, cells.full_name(text)
+    person.full_name, person.name_key = name, name_key(name)
+    person.search_key, person.sort_key = search_key(name), sort_key(name)
+
+
+def _external_id(draft: _Draft, text: str) -> None:
+    draft.person.external_id = cells.external_id(text)
+
+
+def _birth_date(draft: _Draft, text: str) -> None:
+    draft.person.birth_date = None if text == CLEAR else cells.birth_date(text, draft.around.today)
+    draft.person.filled |= Filled.BIRTH_DATE
+
+
+def _unit(draft: _Draft, text: str) -> None:
+    draft.person.filled |= Filled.UNIT
+    if text != CLEAR:
+        code = unit_code(text, draft.around.unit_paths)
+        draft.mended |= code != text
+        if not draft.around.unit_paths[code].startswith(draft.around.scope.path):
+            raise CellError("the unit is outside your own: you cannot put people there")
+        draft.person.unit_code = code
+
+
+def unit_code(text: str, known: Mapping[str, str]) -> str:
+    """The code of a known unit, with the leading zeros a spreadsheet took; raises CellError."""
+    if text in known:
+        return text
+    padded = [code for code in dict.fromkeys((text.zfill(2), text.zfill(5))) if text.isdecimal() and code in known]
+    if len(padded) > 1:
+        raise CellError(f"has lost its leading zeros: write {' or '.join(padded)}")
+    if not padded:
+        raise CellError("there is no unit with this code")
+    return padded[0]
+
+
+def _guardian(draft: _Draft, text: str) -> None:
+    draft.person.guardian = None if text == CLEAR else cells.external_id(text)
+    draft.person.filled |= Filled.GUARDIAN
+
+
+def _optional(attribute: str, flag: Filled, read: Callable[[str], object], empty: object = None) -> _Taker:
+    def take(draft: _Draft, text: str) -> None:
+        setattr(draft.person, attribute, empty if text == CLEAR else read(text))
+        draft.person.filled |= flag
+
+    return take
+
+
+def _tags(draft: _Draft, text: str) -> None:
+    draft.person.tags = [] if text == CLEAR else cells.tags(text)
+    draft.person.filled |= Filled.TAGS
+
+
+def _address(channel: Channel, read: Callable[[_Draft, str], str]) -> _Taker:
+    def take(draft: _Draft, text: str) -> None:
+        account = draft.around.accounts.get(channel, "") if channel.account_bound else ""
+        if text == CLEAR:
+            draft.person.addresses.append(StagedAddress(channel.value, account))
+            return
+        draft.person.addresses.append(stage_address(draft.around.keys, channel, account, read(draft, text)))
+
+    return take
+
+
+def stage_address(keys: KeyRing, channel: Channel, account: str, value: str) -> StagedAddress:
+    """The address sealed, with its fingerprints under every key version."""
+    (version, fingerprint), *older = keys.fingerprints(value)
+    sealed = keys.seal(value)
+    return StagedAddress(channel.value, account, fingerprint, version, sealed, [found for _, found in older])
+
+
+def mobile(text: str) -> tuple[str, bool]:
+    """(E.164, whether it was mended) of a number that takes messages; raises ValueError."""
+    phone = parse_phone(text)
+    if not phone.mobile:
+        raise CellError("a landline takes no messages: give a mobile number or leave the cell blank")
+    return phone.e164, bool(phone.mended)
+
+
+def _phone(draft: _Draft, text: str) -> str:
+    e164, mended = mobile(text)
+    draft.mended |= mended
+    return e164
+
+
+_TAKERS: Mapping[str, _Taker] = {
+    "external_id": _external_id,
+    "full_name": _name,
+    "birth_date": _birth_date,
+    "sex": _optional("sex", Filled.SEX, cells.sex),
+    "kind": _optional("kind", Filled.KIND, cells.kind),
+    "occupation": _optional("occupation", Filled.OCCUPATION, cells.occupation),
+    "language": _optional("language", Filled.LANGUAGE, cells.language),
+    "unit_code": _unit,
+    "phone": _address(Channel.SMS, _phone),
+    "email": _address(Channel.EMAIL, lambda _, text: parse_email(text)),
+    "zalo_id": _address(Channel.ZALO_OA, lambda _, text: cells.account_id(text)),
+    "telegram_id": _address(Channel.TELEGRAM, lambda _, text: cells.account_id(text)),
+    "tags": _tags,
+    "guardian_external_id": _guardian,
+}

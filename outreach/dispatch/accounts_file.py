@@ -1,0 +1,172 @@
+"""`accounts.toml`: the providers an installation may use, checked at start with the line of every mistake."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from channels.contract import Adapter
+from channels.registry import UnknownProviderError, adapter_class
+from outreach.domain.accounts import Account
+from outreach.domain.errors import OutreachError
+from outreach.domain.sms_text import TextForm
+from outreach.domain.states import DeliveryState
+from outreach.domain.words import Channel
+
+STATION = "loudspeaker"
+"""The account of stations that is there without being written: nothing leaves the machine through it."""
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+def _per_second(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|min|h)\s*", value)
+        if match is None:
+            raise ValueError('write a rate like "100/s", "60/min" or "500/h"')
+        return float(match[1]) / {"s": 1, "min": 60, "h": 3600}[match[2]]
+    return value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class _Common(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channel: Annotated[tuple[Channel, ...], BeforeValidator(_listed), Field(min_length=1)]
+    provider: str
+    rate: Annotated[float, BeforeValidator(_per_second), Field(gt=0, le=100_000)] = 10.0
+    burst: int | None = Field(None, ge=1, le=100_000)
+    price: int = Field(0, ge=0)
+    text_form: TextForm = TextForm.CHEAPEST
+    unit: str = ""
+    weight: int = Field(1, ge=1, le=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of an installation, and how the adapter of each is made (inside an event loop)."""
+
+    known: Mapping[str, Account] = field(default_factory=dict)
+    makers: Mapping[str, Callable[[], Adapter]] = field(default_factory=dict)
+
+
+def load_accounts(path: Path, *, timeout: float, environment: Mapping[str, str] = os.environ) -> Accounts:
+    """Read the file (none: only the stations' account); raises OutreachError listing every mistake with its line.
+
+    `timeout` (seconds) bounds every request to a provider. `${NAME}` in a value reads `environment`.
+    """
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        sections = tomllib.loads(text).get("accounts", {})
+    except tomllib.TOMLDecodeError as error:
+        raise OutreachError(f"{path}: {error}") from None
+    known: dict[str, Account] = {}
+    makers: dict[str, Callable[[], Adapter]] = {}
+    mistakes: list[str] = []
+    for name, section in sections.items():
+        try:
+            known[name], makers[name] = _account(name, section, environment, timeout)
+        except _Mistakes as found:
+            mistakes += [f"{path}:{_line(text, name, key)}: [accounts.{name}] {what}" for key, what in found.args[0]]
+    if mistakes:
+        raise OutreachError("\n".join(mistakes))
+    if not any(account.serves(Channel.LOUDSPEAKER) for account in known.values()):
+        station = {"channel": "loudspeaker", "provider": "station", "rate": 1000.0}
+        known[STATION], makers[STATION] = _account(STATION, station, environment, timeout)
+    return Accounts(known, makers)
+
+
+class _Mistakes(Exception):
+    """(key, what is wrong) of one account."""
+
+
+def _account(
+    name: str, section: Any, environment: Mapping[str, str], timeout: float
+) -> tuple[Account, Callable[[], Adapter]]:
+    if not isinstance(section, dict):
+        raise _Mistakes([("", "must be a table of settings")])
+    if _NAME.fullmatch(name) is None:
+        raise _Mistakes([("", "a name has small letters, digits and hyphens, at most 40")])
+    values, missing = _expanded(section, environment)
+    common_keys = set(_Common.model_fields)
+    common = _parse(_Common, {key: value for key, value in values.items() if key in common_keys}, missing)
+    try:
+        adapter = [adapter_class(str(channel), common.provider) for channel in common.channel][0]
+    except UnknownProviderError as error:
+        raise _Mistakes([("provider", str(error))]) from None
+    own = {key: value for key, value in values.items() if key not in common_keys}
+    config = _parse(adapter.Config, own, missing, also=common_keys)
+    capabilities = adapter.capabilities
+    account = Account(
+        name=name, channels=common.channel, provider=common.provider, rate=common.rate,
+        burst=common.burst or max(1, int(common.rate)), price=common.price, weight=common.weight, unit=common.unit,
+        text_form=common.text_form, proof=DeliveryState(adapter.proof), receipts=capabilities.receipts,
+        deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask, tracks=capabilities.tracks,
+    )  # fmt: skip
+    return account, lambda: adapter(config, timeout=timeout)
+
+
+def _parse(model: Any, values: dict[str, Any], missing: list[tuple[str, str]], also: set[str] | None = None) -> Any:
+    try:
+        parsed = model.model_validate(values)
+    except ValidationError as error:
+        known = {info.alias or field for field, info in model.model_fields.items()} | (also or set())
+        found = [_explained(one, known) for one in error.errors(include_input=False, include_url=False)]
+        raise _Mistakes(missing + found) from None
+    if missing:
+        raise _Mistakes(missing)
+    return parsed
+
+
+def _explained(error: Any, known: set[str]) -> tuple[str, str]:
+    key = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(key, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+        return key, f"unknown key {key!r}; {hint}"
+    if error["type"] == "missing":
+        return key, f"{key} is missing"
+    return key, f"{key}: {error['msg']}"
+
+
+def _expanded(
+    section: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    missing: list[tuple[str, str]] = []
+
+    def expand(key: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        for name in _VARIABLE.findall(value):
+            if name not in environment:
+                missing.append((key, f"{key}: the environment has no {name}; set it before the start"))
+        return _VARIABLE.sub(lambda match: environment.get(match[1], ""), value)
+
+    return {key: expand(key, value) for key, value in section.items()}, missing
+
+
+def _line(text: str, section: str, key: str) -> int:
+    """The line of a key of a section (of the section itself where the key is not written); 1 where it is not found."""
+    heading = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            if heading:
+                break
+            if stripped.split("]")[0] in (f"[accounts.{section}", f'[accounts."{section}"'):
+                heading = number
+        elif heading and key and re.match(rf'"?{re.escape(key)}"?\s*=', stripped):
+            return number
+    return heading or 1

@@ -1,0 +1,50 @@
+"""The event loop of a worker child: a thread that lives as long as the process, with one adapter per account."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import uvloop
+
+from channels.contract import Adapter
+
+T = TypeVar("T")
+AdapterMaker = Callable[[], Adapter]
+
+
+class SendingLoop:
+    """Runs coroutines beside the caller's thread; adapters are made inside it, once, when first used."""
+
+    def __init__(self, makers: Mapping[str, AdapterMaker]) -> None:
+        self._makers = makers
+        self._adapters: dict[str, Adapter] = {}
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sending", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start `work` on the loop; its result comes through the future."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def adapter(self, account: str) -> Adapter:
+        """The account's adapter; call on the loop only. Raises KeyError for an unknown account."""
+        if account not in self._adapters:
+            self._adapters[account] = self._makers[account]()
+        return self._adapters[account]
+
+    def close(self) -> None:
+        """Close every adapter and end the thread."""
+        self.submit(self._close_adapters()).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _close_adapters(self) -> None:
+        for adapter in self._adapters.values():
+            await adapter.aclose()
+        self._adapters.clear()

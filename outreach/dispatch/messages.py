@@ -1,0 +1,83 @@
+"""A claimed delivery becomes what its adapter sends: rendered, measured, addressed, with its callback and refusal links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import quote
+
+from channels.contract import Adapter, Content, Lease, Outgoing
+from outreach.domain.accounts import Account
+from outreach.domain.composing import compose
+from outreach.domain.context import LinksView
+from outreach.domain.frozen import Frozen
+from outreach.domain.privacy import KeyRing
+from outreach.domain.rendering import RenderError
+from outreach.domain.sms_text import measure
+from outreach.domain.words import Channel, MessageClass
+from outreach.store.claims import Claimed, OpenRun
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A message ready to leave; `tokens` is its weight in the account's bucket (SMS parts, else 1)."""
+
+    claimed: Claimed
+    outgoing: Outgoing
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A message that cannot be made; `code` names why, never a value."""
+
+    claimed: Claimed
+    code: str
+
+
+class Composer:
+    """Makes outgoing messages of claimed deliveries for one account."""
+
+    def __init__(self, account: Account, keys: KeyRing, public_url: str) -> None:
+        self._account = account
+        self._keys = keys
+        self._public_url = public_url.rstrip("/")
+
+    def make(
+        self, claimed: Claimed, run: OpenRun, frozen: Frozen, adapter: Adapter, *, today: date, lease: Lease
+    ) -> Ready | Unready:
+        """Render and address one delivery; what its adapter would refuse is found before anything is sent."""
+        unsubscribe = self._unsubscribe(claimed, run.message_class)
+        try:
+            rendered = compose(
+                frozen, run.message, claimed.channel, claimed.who, today=today,
+                text_form=self._account.text_form, links=LinksView(unsubscribe=unsubscribe),
+            )  # fmt: skip
+        except RenderError:
+            return Unready(claimed, "template")
+        content = Content(
+            body=rendered.body, subject=rendered.subject, html=rendered.html, template_id=rendered.template_id,
+            parameters=rendered.parameters,
+        )  # fmt: skip
+        problems = adapter.check(content)
+        if problems:
+            return Unready(claimed, problems[0].code)
+        to = "" if claimed.sealed is None else self._keys.open(claimed.sealed, claimed.key_version or 0)
+        key = f"{claimed.run}.{claimed.delivery}.{claimed.generation}"
+        outgoing = Outgoing(
+            key=key, to=to, content=content, lease=lease, callback_url=self.callback(key),
+            unsubscribe_url=unsubscribe, sent_after=claimed.sent_after,
+        )  # fmt: skip
+        tokens = measure(content.body).parts if claimed.channel is Channel.SMS else 1
+        return Ready(claimed, outgoing, max(1, tokens))
+
+    def callback(self, key: str) -> str:
+        """Where receipts of a delivery go ("" where the account gives none)."""
+        if not self._account.receipts:
+            return ""
+        return f"{self._public_url}/webhooks/{quote(self._account.name)}?d={key}"
+
+    def _unsubscribe(self, claimed: Claimed, message_class: MessageClass) -> str:
+        if message_class is MessageClass.EMERGENCY or not claimed.channel.to_people:
+            return ""
+        return f"{self._public_url}/u/{self._keys.token(claimed.run, claimed.delivery)}"

@@ -1,0 +1,113 @@
+"""What an attempt's end means for its delivery and its account: one table for every channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from channels.contract import Accepted, ErrorKind, SendError
+from outreach.domain.accounts import Account
+from outreach.domain.retries import backoff, throttle
+from outreach.domain.states import DeliveryState, Reason, proved
+from outreach.store.claims import Claimed
+from outreach.store.deliveries import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The delivery's change, and what else follows from it.
+
+    `opted_out`: suppress the address. `hold`: let the account rest this long. `broken`: (code, reason) for which the
+    account is paused until a person mends it.
+    """
+
+    change: Change
+    opted_out: bool = False
+    hold: timedelta | None = None
+    broken: tuple[str, str] | None = None
+
+
+def outcome(
+    claimed: Claimed, account: Account, result: Accepted | BaseException, *, child: int, spread: float
+) -> Outcome:
+    """What follows from a provider's answer or an error; `spread` (0…1, random) jitters retries.
+
+    An exception that is no SendError is a bug: the message may have left, so its fate is unknown.
+    """
+    if isinstance(result, Accepted):
+        proves = proved(DeliveryState.ACCEPTED, account.proof)
+        return Outcome(
+            _change(
+                claimed, child, DeliveryState.ACCEPTED, provider_id=result.provider_id, parts=result.parts,
+                proves=proves,
+            )
+        )  # fmt: skip
+    if not isinstance(result, SendError):
+        return Outcome(_change(claimed, child, DeliveryState.UNKNOWN, reason=Reason.UNCERTAIN, code="bug"))
+    return _failed(claimed, result, child, spread)
+
+
+def _failed(claimed: Claimed, error: SendError, child: int, spread: float) -> Outcome:
+    code = error.code or None
+    match error.kind:
+        case ErrorKind.TRANSIENT:
+            pause = backoff(claimed.attempt, spread)
+            if pause is None:
+                return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.TRANSIENT, code=code))
+            delay = pause.total_seconds()
+            return Outcome(
+                _change(claimed, child, DeliveryState.PLANNED, reason=Reason.TRANSIENT, code=code, delay=delay)
+            )
+        case ErrorKind.THROTTLED:
+            hold = throttle(error.retry_after, spread)
+            change = _change(
+                claimed, child, DeliveryState.PLANNED, reason=Reason.THROTTLED, code=code,
+                delay=hold.total_seconds(), refund=1,
+            )  # fmt: skip
+            return Outcome(change, hold=hold)
+        case ErrorKind.NOT_SENT:
+            return Outcome(
+                _change(claimed, child, DeliveryState.PLANNED, reason=Reason.LEASE_LOST, code=code, refund=1)
+            )
+        case ErrorKind.MISCONFIGURED:
+            change = _change(claimed, child, DeliveryState.PLANNED, reason=Reason.MISCONFIGURED, code=code, refund=1)
+            return Outcome(change, broken=(error.code, error.reason))
+        case ErrorKind.UNCERTAIN:
+            return Outcome(_change(claimed, child, DeliveryState.UNKNOWN, reason=Reason.UNCERTAIN, code=code))
+        case ErrorKind.OPTED_OUT:
+            change = _change(claimed, child, DeliveryState.FAILED, reason=Reason.OPTED_OUT, code=code)
+            return Outcome(change, opted_out=True)
+        case ErrorKind.WINDOW_CLOSED:
+            return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.WINDOW_CLOSED, code=code))
+        case ErrorKind.REJECTED:
+            return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.REJECTED, code=code))
+
+
+def returned(claimed: Claimed, child: int, *, delay: timedelta = timedelta(0)) -> Change:
+    """A claim given back untouched: tokens were short or the campaign stopped; the attempt does not count."""
+    return _change(claimed, child, DeliveryState.PLANNED, delay=delay.total_seconds(), refund=1)
+
+
+def unrenderable(claimed: Claimed, child: int, code: str) -> Change:
+    """A message whose text cannot be made for this recipient: final, the next channel may still do."""
+    return _change(claimed, child, DeliveryState.FAILED, reason=Reason.CONTENT, code=code)
+
+
+def _change(
+    claimed: Claimed,
+    child: int,
+    state: DeliveryState,
+    *,
+    reason: Reason | None = None,
+    code: str | None = None,
+    provider_id: str | None = None,
+    parts: int | None = None,
+    delay: float = 0.0,
+    refund: int = 0,
+    proves: bool = False,
+) -> Change:
+    return Change(
+        claimed.run, claimed.delivery, state, reason=None if reason is None else str(reason), code=code,
+        provider_id=provider_id, parts=parts, delay=delay, refund=refund, child=child, attempt=claimed.attempt,
+        proves=proves,
+    )  # fmt: skip

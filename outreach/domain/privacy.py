@@ -1,0 +1,111 @@
+"""Personal data at rest: addresses sealed with AES-GCM, found again by a keyed fingerprint; two different keys.
+
+A key ring holds one or more versions of the installation's secret; the newest seals, every one opens and finds.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from outreach.domain.errors import OutreachError
+
+_NONCE = 12
+_FINGERPRINT = 16
+_KEY = struct.Struct(">qqi")
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    number: int
+    cipher: AESGCM
+    fingerprint: bytes
+    token: AESGCM
+
+
+class KeyRing:
+    """Seals, opens and fingerprints with the keys derived from the installation's secrets.
+
+    `secrets` maps a version number (1…32767) to its secret of at least 32 characters; the highest version is in use.
+    Raises OutreachError for an empty ring or a short secret.
+    """
+
+    def __init__(self, secrets: dict[int, str]) -> None:
+        if not secrets:
+            raise OutreachError("no secret key: set OUTREACH_SECRET_KEY or let the first start make one")
+        for number, secret in secrets.items():
+            if len(secret) < 32:
+                raise OutreachError(f"secret key version {number} is shorter than 32 characters: make a longer one")
+        self._versions = {number: _derive(number, secret) for number, secret in secrets.items()}
+        self._current = self._versions[max(secrets)]
+
+    @property
+    def version(self) -> int:
+        """The version new values are sealed and fingerprinted with."""
+        return self._current.number
+
+    def seal(self, value: str) -> bytes:
+        """The value encrypted under the current version, with a nonce of its own."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._current.cipher.encrypt(nonce, value.encode(), None)
+
+    def open(self, sealed: bytes, version: int) -> str:
+        """The value again; raises OutreachError where the version's key is missing or is not the one that sealed it."""
+        if version not in self._versions:
+            raise OutreachError(f"secret key version {version} is missing: restore it to read stored addresses")
+        try:
+            return self._versions[version].cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], None).decode()
+        except InvalidTag:
+            raise OutreachError(
+                "a stored address was sealed with another secret key: restore the data folder's secret.key"
+            ) from None
+
+    def fingerprint(self, value: str) -> bytes:
+        """The keyed fingerprint (16 bytes) under the current version: equal values, equal fingerprints."""
+        return _mac(self._current.fingerprint, value)
+
+    def fingerprints(self, value: str) -> Sequence[tuple[int, bytes]]:
+        """The fingerprint under every version, newest first: for look-ups."""
+        newest_first = sorted(self._versions.values(), key=lambda version: -version.number)
+        return [(version.number, _mac(version.fingerprint, value)) for version in newest_first]
+
+    def token(self, run: int, delivery: int) -> str:
+        """An opaque, unguessable token that stands for a delivery (unsubscribe links)."""
+        nonce = os.urandom(_NONCE)
+        sealed = self._current.token.encrypt(nonce, _KEY.pack(run, delivery, 0), None)
+        return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+
+    def read_token(self, token: str) -> tuple[int, int] | None:
+        """(run, delivery) of a token made by any version; None for anything else."""
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except ValueError:
+            return None
+        for version in self._versions.values():
+            try:
+                run, delivery, _ = _KEY.unpack(version.token.decrypt(raw[:_NONCE], raw[_NONCE:], None))
+            except (InvalidTag, struct.error, ValueError):
+                continue
+            return int(run), int(delivery)
+        return None
+
+
+def _derive(number: int, secret: str) -> _Version:
+    def key(purpose: bytes) -> bytes:
+        return HKDF(algorithm=SHA256(), length=32, salt=b"outreach", info=purpose).derive(secret.encode())
+
+    return _Version(number, AESGCM(key(b"address")), key(b"fingerprint"), AESGCM(key(b"token")))
+
+
+def _mac(key: bytes, value: str) -> bytes:
+    return hmac.digest(key, value.encode(), sha256)[:_FINGERPRINT]

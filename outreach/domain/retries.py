@@ -1,0 +1,34 @@
+"""When a failed attempt is tried again, and when it is given up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+STEPS = (
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=8),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+)
+"""The pause after the first, second… failed attempt."""
+
+MOST_ATTEMPTS = len(STEPS) + 1
+LONGEST_THROTTLE = timedelta(hours=1)
+"""A provider that asks for more patience is asked again after this."""
+
+
+def backoff(attempt: int, spread: float) -> timedelta | None:
+    """How long to wait after the `attempt`-th try (from 1) failed; None: give up.
+
+    `spread` in 0…1 (random) moves the pause by up to ± 25 %, so that a provider that comes back is not stormed.
+    """
+    if attempt >= MOST_ATTEMPTS:
+        return None
+    return STEPS[attempt - 1] * (0.75 + spread / 2)
+
+
+def throttle(retry_after: float | None, spread: float) -> timedelta:
+    """How long an account stays quiet after the provider asked for it; 5 s where it gave no time."""
+    asked = timedelta(seconds=5.0 if retry_after is None else max(0.0, retry_after))
+    return min(asked, LONGEST_THROTTLE) + timedelta(seconds=spread)

@@ -1,0 +1,51 @@
+"""`python -m outreach.local.sandbox`: the sandbox by itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from outreach.domain.errors import OutreachError
+from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN, STATUSES, SandboxConfig
+from outreach.local.sandbox.server import run
+
+TOKEN_VARIABLE = "SANDBOX_AUTH_TOKEN"  # noqa: S105
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until Ctrl-C; 1 where that is not possible."""
+    try:
+        run(parse(arguments))
+    except (OutreachError, ValueError) as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse(arguments: list[str] | None = None) -> SandboxConfig:
+    """The settings a command line asks for; raises ValueError for impossible ones."""
+    parser = argparse.ArgumentParser(
+        prog="python -m outreach.local.sandbox",
+        description="A provider simulator on loopback: Twilio's Messages API and SMTP. Sends nothing to anybody.",
+        epilog=f"The auth token is read from {TOKEN_VARIABLE}; without it a well-known one is used.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of its log")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--http-port", type=int, default=8977, help="0: any free one, see sandbox.json in the folder")
+    parser.add_argument("--smtp-port", type=int, default=8978)
+    parser.add_argument("--account-sid", default=ACCOUNT_SID)
+    parser.add_argument("--fail-share", type=float, default=0.02, help="share of numbers that get nothing (0 to 1)")
+    parser.add_argument("--lost-receipts", type=float, default=0.0, help="share of messages never heard of again")
+    parser.add_argument("--latency-ms", type=int, default=0, help="between the record and the answer")
+    parser.add_argument("--receipt-ms", type=int, default=100, help="before each receipt")
+    parser.add_argument("--throttle-per-s", type=int, default=0, help="beyond it the answer is 429; 0: no limit")
+    parser.add_argument("--statuses", default=",".join(STATUSES), help="receipts of a delivered message")
+    given = vars(parser.parse_args(arguments))
+    statuses = tuple(given.pop("statuses").split(","))
+    return SandboxConfig(**given, statuses=statuses, auth_token=os.environ.get(TOKEN_VARIABLE, AUTH_TOKEN))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""What the sandbox knows: its log, with an index in memory built from it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from outreach.local.sandbox.log import Entry, Outcome, RequestLog, read_log
+
+
+def phone_id(to: str) -> str:
+    """What a recipient is called in a page's address, where the number must not stand."""
+    return hashlib.blake2b(to.encode(), digest_size=8, person=b"sandbox").hexdigest()
+
+
+def new_id(kind: str) -> str:
+    """A message's id as Twilio forms its own: two letters (SM for an SMS) and 32 digits."""
+    return kind + secrets.token_hex(16)
+
+
+class Book:
+    """All messages, found by id and by recipient; one process holds it."""
+
+    def __init__(self, data: Path) -> None:
+        self._log = RequestLog(data)
+        self._by_id: dict[str, Entry] = {}
+        self._by_to: dict[str, list[Entry]] = defaultdict(list)
+        self._addresses: dict[str, str] = {}
+        self._statuses = self._log.receipts()
+        self._settled = set(self._statuses)
+        self._broken_keys: set[str] = set()
+        self.refused = 0
+        for entry in read_log(data):
+            self._index(entry)
+
+    def add(self, entry: Entry) -> None:
+        """Write the message down, then know it."""
+        self._log.add(entry)
+        self._index(entry)
+
+    def _index(self, entry: Entry) -> None:
+        if entry.outcome is Outcome.BROKEN:
+            self._broken_keys.add(entry.key)
+        if entry.outcome is not Outcome.ACCEPTED:
+            self.refused += 1
+            return
+        self._by_id[entry.provider_id] = entry
+        mine = self._by_to.pop(entry.to, [])  # the latest recipient stands last
+        mine.append(entry)
+        self._by_to[entry.to] = mine
+        self._addresses[phone_id(entry.to)] = entry.to
+
+    @property
+    def accepted(self) -> int:
+        """How many messages were accepted."""
+        return len(self._by_id)
+
+    @property
+    def recipients(self) -> int:
+        """How many numbers and mailboxes got one."""
+        return len(self._by_to)
+
+    def latest(self, at_most: int) -> Iterator[tuple[str, list[Entry]]]:
+        """Recipients with their messages, the last written to first."""
+        for to, entries in reversed(self._by_to.items()):
+            if at_most <= 0:
+                return
+            at_most -= 1
+            yield to, entries
+
+    def to(self, address: str) -> list[Entry]:
+        """The messages of a recipient, oldest first."""
+        return list(self._by_to.get(address, ()))
+
+    def by_id(self, provider_id: str) -> Entry | None:
+        """The accepted message with this id."""
+        return self._by_id.get(provider_id)
+
+    def everything(self) -> Iterable[Entry]:
+        """All accepted messages, oldest first."""
+        return self._by_id.values()
+
+    def by_phone_id(self, phone: str) -> str | None:
+        """The recipient with this id."""
+        return self._addresses.get(phone)
+
+    def was_broken(self, key: str) -> bool:
+        """Whether a message with this key met a pretended breakdown before."""
+        return key in self._broken_keys
+
+    def status(self, provider_id: str) -> tuple[str, str]:
+        """How far a message has come, in Twilio's words, and its error code."""
+        return self._statuses.get(provider_id, ("queued", ""))
+
+    def set_status(self, provider_id: str, status: str, code: str) -> None:
+        """Note how far a message has come; kept over a restart only by `receipt_arrived`."""
+        self._statuses[provider_id] = (status, code)
+
+    def receipt_arrived(self, provider_id: str) -> None:
+        """Note that the last receipt was taken, for good."""
+        self._log.add_receipt(provider_id, *self.status(provider_id))
+        self._settled.add(provider_id)
+
+    def without_receipt(self) -> Iterator[Entry]:
+        """Messages whose last receipt was not taken yet, oldest first."""
+        for provider_id, entry in self._by_id.items():
+            if entry.callback and provider_id not in self._settled:
+                yield entry
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()

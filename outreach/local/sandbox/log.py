@@ -1,0 +1,125 @@
+"""The sandbox's log: every message it was handed, written before it answers, so that a kill loses none.
+
+One JSON document a line in `requests.jsonl`, one write a line, mode 600. Receipts that arrived are noted in
+`receipts.jsonl`, so that a restart calls back only for the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+REQUESTS = "requests.jsonl"
+RECEIPTS = "receipts.jsonl"
+
+
+class Outcome(StrEnum):
+    """What the sandbox made of a message."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    UNAUTHORISED = "unauthorised"
+    BROKEN = "broken"
+    """It pretended to be out of order: nothing was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message handed to the sandbox. `key`: the sender's own key, from its callback address or Message-ID.
+
+    `provider_id` is "" unless accepted; `code` is the error's; `at` is ISO 8601 in UTC; `parts`: SMS parts.
+    """
+
+    at: str
+    channel: str
+    to: str
+    sender: str
+    body: str
+    key: str
+    outcome: Outcome
+    provider_id: str = ""
+    code: str = ""
+    subject: str = ""
+    html: str = ""
+    callback: str = ""
+    parts: int = 0
+
+    @property
+    def moment(self) -> datetime:
+        """When it came, aware."""
+        return datetime.fromisoformat(self.at)
+
+
+def now() -> str:
+    """The present moment as the log writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def read_log(data: Path) -> Iterator[Entry]:
+    """All messages handed to the sandbox that keeps its data in `data`, oldest first; a torn line is left out."""
+    for line in _lines(data / REQUESTS):
+        yield Entry(**{**line, "outcome": Outcome(line["outcome"])})
+
+
+class RequestLog:
+    """The writing end, held by one sandbox at a time."""
+
+    def __init__(self, data: Path) -> None:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._data = data
+        self._requests = _open(data / REQUESTS)
+        self._receipts = _open(data / RECEIPTS)
+
+    def add(self, entry: Entry) -> None:
+        """Write one message; on return it survives a kill of this process."""
+        _append(self._requests, asdict(entry))
+
+    def add_receipt(self, provider_id: str, status: str, code: str) -> None:
+        """Note that the last receipt of a message has arrived, and what it said."""
+        _append(self._receipts, {"at": now(), "provider_id": provider_id, "status": status, "code": code})
+
+    def receipts(self) -> dict[str, tuple[str, str]]:
+        """Status and error code of the messages whose last receipt has arrived."""
+        return {line["provider_id"]: (line["status"], line["code"]) for line in _lines(self._data / RECEIPTS)}
+
+    def close(self) -> None:
+        """Close the files."""
+        os.close(self._requests)
+        os.close(self._receipts)
+
+
+def _open(path: Path) -> int:
+    """Open for appending; a line torn by a crash is ended, so that the next one stands alone."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.fchmod(handle, 0o600)
+    size = os.fstat(handle).st_size
+    if size and os.pread(handle, 1, size - 1) != b"\n":
+        os.write(handle, b"\n")
+    return handle
+
+
+def _append(handle: int, document: dict[str, object]) -> None:
+    line = (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    if os.write(handle, line) != len(line):
+        raise OSError("the sandbox's log cannot be written: is the disk full?")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                document = json.loads(line)
+            except ValueError:
+                continue
+            yield document

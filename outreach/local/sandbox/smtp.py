@@ -1,0 +1,111 @@
+"""The sandbox's mail server: takes everything but what `behaviour` says otherwise, and relays nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, cast
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from outreach.local.sandbox.behaviour import Fate, mail_fate
+from outreach.local.sandbox.book import Book, new_id
+from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.log import Entry, Outcome, now
+
+_REPLIES = {
+    Fate.INVALID: (Outcome.REFUSED, "550 5.1.1 no such mailbox in the sandbox"),
+    Fate.BROKEN: (Outcome.BROKEN, "451 4.3.0 the sandbox pretends to be out of order"),
+    Fate.CONTENT: (Outcome.REFUSED, "554 5.7.1 the sandbox pretends to dislike the text"),
+}
+
+
+class Mailbox:
+    """What aiosmtpd asks for every command."""
+
+    def __init__(self, config: SandboxConfig, book: Book) -> None:
+        self._config = config
+        self._book = book
+
+    def server(self) -> SMTP:
+        """The protocol of one connection; a login is offered and any is taken."""
+        return SMTP(
+            self,
+            hostname="sandbox.localhost",
+            ident="sandbox",
+            enable_SMTPUTF8=True,
+            data_size_limit=20 * 1024 * 1024,
+            auth_require_tls=False,
+            authenticator=_anybody,
+            loop=asyncio.get_running_loop(),
+        )
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        """Refuse the mailboxes that are to be refused, and write that down."""
+        what = mail_fate(address)
+        if what in (Fate.INVALID, Fate.BROKEN):
+            outcome, reply = _REPLIES[what]
+            self._book.add(_blank(envelope, address, outcome, reply.split()[1]))
+            return reply
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 taken"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Write the message down for each recipient, then answer."""
+        message = message_from_bytes(cast(bytes, envelope.original_content), policy=default)
+        fates = {mail_fate(to) for to in envelope.rcpt_tos}
+        if Fate.DROPPED in fates:
+            _hang_up(server)
+            return "421 4.3.2 closing"
+        outcome, reply = Outcome.ACCEPTED, "250 2.0.0 taken by the sandbox"
+        if Fate.CONTENT in fates:
+            outcome, reply = _REPLIES[Fate.CONTENT]
+        for to in envelope.rcpt_tos:
+            self._book.add(_entry(envelope, to, message, outcome))
+        if self._config.latency_ms:
+            await asyncio.sleep(self._config.latency_ms / 1000)
+        if Fate.SILENT in fates:
+            await asyncio.sleep(3600)  # until the other side gives up, which ends this connection
+        if Fate.RESET in fates:
+            _hang_up(server)
+        return reply
+
+
+def _anybody(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    return AuthResult(success=isinstance(data, LoginPassword))
+
+
+def _hang_up(server: SMTP) -> None:
+    if server.transport is not None:
+        cast(asyncio.Transport, server.transport).abort()
+
+
+def _key(envelope: Envelope, message: EmailMessage | None = None) -> str:
+    """The sender's key: of the VERP address `name+key@…`, else of the Message-ID."""
+    local = (envelope.mail_from or "").rpartition("@")[0]
+    if "+" in local:
+        return local.rpartition("+")[2]
+    return str(message["Message-ID"] or "").strip("<> ").partition("@")[0] if message is not None else ""
+
+
+def _blank(envelope: Envelope, to: str, outcome: Outcome, code: str) -> Entry:
+    return Entry(now(), "email", to, envelope.mail_from or "", "", _key(envelope), outcome, code=code)
+
+
+def _entry(envelope: Envelope, to: str, message: EmailMessage, outcome: Outcome) -> Entry:
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    return Entry(
+        at=now(),
+        channel="email",
+        to=to,
+        sender=envelope.mail_from or "",
+        body=text.get_content() if text else "",
+        key=_key(envelope, message),
+        outcome=outcome,
+        provider_id=new_id("EM") if outcome is Outcome.ACCEPTED else "",
+        code="" if outcome is Outcome.ACCEPTED else "5.7.1",
+        subject=str(message["Subject"] or ""),
+        html=html.get_content() if html else "",
+    )

@@ -1,0 +1,150 @@
+"""What a campaign would do, by planning's own SQL on tables that vanish: who, when, at what cost, who is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from outreach.domain.accounts import Account
+from outreach.domain.definition import calendar
+from outreach.domain.definition.parts import Message
+from outreach.domain.frozen import Frozen
+from outreach.domain.hours import earliest_send
+from outreach.domain.lifecycle import RunState
+from outreach.domain.schedule import BeforeCase
+from outreach.domain.scope import EVERYTHING
+from outreach.domain.states import SERVED_BY_ANOTHER, DeliveryState
+from outreach.planning.costs import EXACT_UP_TO, estimate
+from outreach.planning.planner import gather, plan_steps, segment_today
+from outreach.store import audiences, plans, segments
+from outreach.store.runs import Run
+
+_FAR = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """One message: its audience, what each channel would carry, cost (VND) of one run with its bounds, and when.
+
+    `left_out` counts people nothing would go to, by reason, as of the last channel tried for them.
+    """
+
+    message: str
+    title: str
+    audience: int
+    by_channel: Mapping[str, int]
+    left_out: Mapping[str, int]
+    shared: int
+    parts: int
+    cost: int
+    cost_low: int
+    cost_high: int
+    exact: bool
+    occurrences: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A whole campaign; `cost` and `parts` count every dated run, reminders by cases once."""
+
+    messages: tuple[Foreseen, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def recipients(self) -> int:
+        """Deliveries of one run of each message, summed."""
+        return sum(sum(message.by_channel.values()) for message in self.messages)
+
+    @property
+    def parts(self) -> int:
+        """SMS parts over every run."""
+        return sum(message.parts * max(1, message.occurrences) for message in self.messages)
+
+    @property
+    def cost(self) -> int:
+        """VND over every run."""
+        return sum(message.cost * max(1, message.occurrences) for message in self.messages)
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """People left out by reason, summed over the messages."""
+        total: dict[str, int] = {}
+        for message in self.messages:
+            for reason, people in message.left_out.items():
+                total[reason] = total.get(reason, 0) + people
+        return total
+
+
+def forecast(
+    engine: Engine, frozen: Frozen, accounts: Mapping[str, Account], now: datetime, *, sample: int = EXACT_UP_TO
+) -> Forecast:
+    """Foresee every message as if it were planned at `now`; nothing is kept."""
+    dates: dict[str, list[datetime]] = {}
+    for moment, message in calendar(frozen.definition, now):
+        dates.setdefault(message, []).append(moment)
+    missing = {channel for message in frozen.definition.messages for channel in message.channels} - {
+        channel for account in accounts.values() for channel in account.channels
+    }
+    warnings = tuple(f"no account serves channel {channel}: nothing would be sent on it" for channel in sorted(missing))
+    foreseen = [
+        _message(engine, frozen, message, accounts, now, dates.get(message.id, []), sample)
+        for message in frozen.definition.messages
+    ]
+    return Forecast(tuple(foreseen), warnings)
+
+
+def _message(
+    engine: Engine,
+    frozen: Frozen,
+    message: Message,
+    accounts: Mapping[str, Account],
+    now: datetime,
+    dates: list[datetime],
+    sample: int,
+) -> Foreseen:
+    run = _imagined(frozen, message, now)
+    with engine.connect() as connection, connection.begin() as transaction:
+        target = plans.shadow_deliveries(connection)
+        audience = _gather(connection, run, frozen, message, now)
+        due = earliest_send(run.message_class, now, frozen.definition.zone)
+        plan_steps(connection, run, frozen, due, first=0, accounts=accounts, target=target)
+        tally = plans.tally(connection, target, run.id)
+        left_out = plans.left_out(connection, target, run.id)
+        figures = estimate(connection, run, frozen, accounts, target=target, sample=sample)
+        transaction.rollback()
+    by_channel: dict[str, int] = {}
+    for channel, _, state, _, rows in tally:
+        if state == DeliveryState.PLANNED:
+            by_channel[channel] = by_channel.get(channel, 0) + rows
+    return Foreseen(
+        message=message.id, title=message.title, audience=audience, by_channel=by_channel, left_out=left_out,
+        shared=sum(rows for *_, reason, rows in tally if reason in SERVED_BY_ANOTHER),
+        parts=figures.parts, cost=figures.cost, cost_low=figures.low, cost_high=figures.high, exact=figures.exact,
+        occurrences=len(dates), first_at=dates[0] if dates else None, last_at=dates[-1] if dates else None,
+    )  # fmt: skip
+
+
+def _gather(connection: Connection, run: Run, frozen: Frozen, message: Message, now: datetime) -> int:
+    """Everyone of the segment; for case reminders every open case of theirs, whenever it is due."""
+    if not isinstance(message.schedule, BeforeCase):
+        return gather(connection, run, frozen, now, remember=False)
+    contacts = segments.select_contacts(
+        frozen.rule(message.segment), scope=EVERYTHING, today=segment_today(frozen, now)
+    )
+    today = now.date()
+    window = audiences.CaseWindow(run.campaign, run.message, today, today + _FAR, frozen.definition.timezone, now)
+    return audiences.gather_cases(connection, contacts, window, run=None)
+
+
+def _imagined(frozen: Frozen, message: Message, now: datetime) -> Run:
+    return Run(
+        id=-1, campaign=frozen.definition.slug, message=message.id, scheduled_for=now, version=0,
+        state=RunState.SCHEDULED, reason="", lane=message.lane, message_class=message.message_class,
+        steps=message.channels, mode=message.mode, wait=message.wait, not_after=message.not_after, audience=None,
+        cost=None,
+    )  # fmt: skip

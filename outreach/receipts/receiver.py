@@ -1,0 +1,157 @@
+"""Webhooks: verified, kept before they are acknowledged, and applied to deliveries; repetition and disorder harmless."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from channels.contract import Adapter, Event, Inbound, OptOut, Receipt, ReceiptState, WebhookRequest
+from outreach.domain.accounts import Account
+from outreach.domain.clock import Clock
+from outreach.domain.errors import NotFound
+from outreach.domain.opt_out import is_opt_out
+from outreach.domain.privacy import KeyRing
+from outreach.domain.states import DeliveryState, Reason, proved
+from outreach.store import deliveries, events, suppressions
+from outreach.store.deliveries import Change
+from outreach.store.events import RawEvent
+
+log = logging.getLogger(__name__)
+
+_STATES = {
+    ReceiptState.ACCEPTED: DeliveryState.ACCEPTED,
+    ReceiptState.DELIVERED: DeliveryState.DELIVERED,
+    ReceiptState.READ: DeliveryState.READ,
+    ReceiptState.FAILED: DeliveryState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Takes what providers tell of the accounts given."""
+
+    engine: Engine
+    adapters: Mapping[str, Adapter]
+    accounts: Mapping[str, Account]
+    keys: KeyRing
+    clock: Clock
+
+    def receive(self, account_name: str, request: WebhookRequest) -> int:
+        """Take one callback; when this returns it is stored for good. Returns how many events were new.
+
+        Raises NotFound for an unknown account, VerificationError for a bad signature, ValueError for a body that is
+        not the provider's.
+        """
+        if account_name not in self.adapters:
+            raise NotFound(f"there is no account {account_name!r}")
+        adapter, account = self.adapters[account_name], self.accounts[account_name]
+        adapter.verify(request)
+        told = adapter.parse(request)
+        with self.engine.begin() as connection:
+            return self._take(connection, account, told)
+
+    def replay(self) -> int:
+        """Apply kept events whose delivery was not known when they came; returns how many."""
+        with self.engine.begin() as connection:
+            waiting = events.now_known(connection)
+            for one in waiting:
+                receipt = _from_json(self._opened(one.payload))
+                change = self._change(self.accounts.get(one.account), receipt, (one.run, one.delivery, None))
+                deliveries.advance(connection, [change], now=self.clock.now())
+                events.applied(connection, one.account, [one.event_key])
+        return len(waiting)
+
+    def _take(self, connection: Connection, account: Account, told: Sequence[Event]) -> int:
+        known = self._known(connection, account, told)
+        rows = [self._raw(account, event, known) for event in told]
+        new = events.keep(connection, rows)
+        fresh = [event for event in told if event.event_key in new]
+        changes: list[Change] = []
+        done: list[str] = []
+        for event in fresh:
+            place = _place(event, known)
+            if isinstance(event, Receipt):
+                if place is None:
+                    continue  # kept: replayed when the delivery is known
+                changes.append(self._change(account, event, place))
+                if event.opted_out:
+                    self._suppress_delivery(connection, place, account)
+            else:
+                self._hear(connection, account, event)
+            done.append(event.event_key)
+        deliveries.advance(connection, changes, now=self.clock.now())
+        events.applied(connection, account.name, done)
+        return len(new)
+
+    def _known(
+        self, connection: Connection, account: Account, told: Sequence[Event]
+    ) -> Mapping[str, tuple[int, int, int | None]]:
+        ids = [event.provider_id for event in told if isinstance(event, Receipt) and not event.key]
+        found = events.by_provider_ids(connection, account.name, [one for one in ids if one])
+        return {provider_id: (run, delivery, None) for provider_id, (run, delivery) in found.items()}
+
+    def _change(self, account: Account | None, receipt: Receipt, place: tuple[int, int, int | None]) -> Change:
+        run, delivery, generation = place
+        state = _STATES[receipt.state]
+        proof = DeliveryState.DELIVERED if account is None else account.proof
+        failed = state is DeliveryState.FAILED
+        return Change(
+            run, delivery, state, reason=str(Reason.REJECTED) if failed else None, code=receipt.code or None,
+            provider_id=receipt.provider_id or None, generation=generation, proves=proved(state, proof),
+        )  # fmt: skip
+
+    def _hear(self, connection: Connection, account: Account, event: Event) -> None:
+        refused = isinstance(event, OptOut) or (isinstance(event, Inbound) and is_opt_out(event.text))
+        if refused and isinstance(event, OptOut | Inbound):
+            for channel in account.channels:
+                suppressions.suppress(
+                    connection, self.keys.fingerprints(event.sender), channel=str(channel.addressed_by),
+                    reason=Reason.OPTED_OUT, source=f"reply to {account.name}",
+                )  # fmt: skip
+
+    def _suppress_delivery(self, connection: Connection, place: tuple[int, int, int | None], account: Account) -> None:
+        found = events.refusable(connection, place[0], place[1])
+        if found is not None and found.sealed is not None:
+            address = self.keys.open(found.sealed, found.key_version or 0)
+            suppressions.suppress(
+                connection, self.keys.fingerprints(address), channel=found.channel, reason=Reason.OPTED_OUT,
+                source=f"provider of {account.name}",
+            )  # fmt: skip
+
+    def _raw(self, account: Account, event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> RawEvent:
+        place = _place(event, known)
+        payload = self.keys.version.to_bytes(2, "big") + self.keys.seal(json.dumps(_to_json(event)))
+        return RawEvent(
+            account.name, event.event_key, payload, event.provider_id,
+            None if place is None else place[0], None if place is None else place[1],
+        )  # fmt: skip
+
+    def _opened(self, payload: bytes) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.keys.open(payload[2:], int.from_bytes(payload[:2], "big")))
+        return found
+
+
+def _place(event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> tuple[int, int, int | None] | None:
+    """(run, delivery, generation) from the key we gave the provider, or by the provider's own id."""
+    if event.key:
+        parts = event.key.split(".")
+        if len(parts) == 3 and all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+            return int(parts[0]), int(parts[1]), int(parts[2])
+        return None
+    return known.get(event.provider_id)
+
+
+def _to_json(event: Event) -> dict[str, Any]:
+    return {**asdict(event), "at": event.at.isoformat(), "type": type(event).__name__}
+
+
+def _from_json(data: Mapping[str, Any]) -> Receipt:
+    fields = {name: value for name, value in data.items() if name != "type"}
+    state = ReceiptState(fields["state"])
+    return Receipt(**{**fields, "at": datetime.fromisoformat(fields["at"]), "state": state})

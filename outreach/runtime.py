@@ -1,0 +1,41 @@
+"""What a process works with: made once by the wiring, handed to tasks, web and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import redis
+from sqlalchemy import Engine
+
+from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.recovery import Recovery
+from outreach.domain.accounts import Account
+from outreach.domain.clock import Clock
+from outreach.domain.privacy import KeyRing
+from outreach.receipts.receiver import Receiver
+from outreach.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a worker child sends and recovers with."""
+
+    dispatcher: Dispatcher
+    recovery: Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything a process shares; `sending` and `receiver` are made where they are needed, in the process itself."""
+
+    settings: Settings
+    database_url: str
+    redis_url: str
+    engine: Engine
+    redis: redis.Redis
+    keys: KeyRing
+    clock: Clock
+    accounts: Mapping[str, Account]
+    sending: Callable[[], Sending]
+    receiver: Callable[[], Receiver]

@@ -1,0 +1,282 @@
+"""Claims: a worker child takes due deliveries of one account and lane under a lease, checked once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from outreach.domain.recipient import Recipient
+from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
+from outreach.store.deliveries import COUNTED, SHARDS
+from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, recipient
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run with work for an account and lane right now."""
+
+    id: int
+    campaign: str
+    message: str
+    version: int
+    shift_days: int
+    message_class: MessageClass
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this child alone may send until the lease ends, with what rendering needs.
+
+    `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
+    """
+
+    run: int
+    delivery: int
+    recipient_kind: RecipientKind
+    recipient_id: int
+    channel: Channel
+    subject_id: int
+    attempt: int
+    generation: int
+    sent_after: datetime
+    sealed: bytes | None
+    key_version: int | None
+    who: Recipient
+
+
+_OPEN_RUNS = text(
+    """
+SELECT r.id, r.campaign, r.message, r.version, c.shift_days, r.class, c.timezone
+FROM runs r JOIN campaigns c ON c.slug = r.campaign
+WHERE r.state = 'sending' AND c.state = 'running' AND r.lane = :lane
+    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
+        AND d.state = 'planned' AND d.next_attempt_at <= :now)
+"""
+)
+
+
+def open_runs(connection: Connection, *, account: str, lane: Lane, now: datetime) -> list[OpenRun]:
+    """The running runs with a delivery due for this account and lane; paused and cancelled campaigns have none."""
+    rows = connection.execute(_OPEN_RUNS, {"account": account, "lane": str(lane), "now": now})
+    return [
+        OpenRun(
+            row.id, row.campaign, row.message, row.version, row.shift_days,
+            MessageClass(row._mapping["class"]), row.timezone,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+_CLAIM = text(
+    f"""
+WITH picked AS MATERIALIZED (
+    SELECT p.run_id, p.id FROM unnest(CAST(:run_ids AS bigint[])) WITH ORDINALITY AS r(id, place)
+    CROSS JOIN LATERAL (
+        SELECT d.run_id, d.id FROM deliveries d
+        WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
+            AND d.state = 'planned' AND d.next_attempt_at <= :now
+        ORDER BY d.next_attempt_at LIMIT :per_run FOR UPDATE SKIP LOCKED
+    ) p ORDER BY r.place LIMIT :limit
+),
+judged AS MATERIALIZED (
+    SELECT d.run_id, d.id, a.value, a.key_version, {RECIPIENT},
+        CASE
+            WHEN d.expires_at <= :now THEN 'late'
+            WHEN d.recipient_kind = 'station' THEN NULL
+            WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
+            WHEN a.id IS NULL THEN 'no_address'
+            WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
+            WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
+                AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
+                THEN 'case_moved'
+            WHEN r.class = 'advertising' AND NOT EXISTS (SELECT 1 FROM consents t WHERE t.contact_id = c.id
+                AND t.purpose = 'advertising' AND t.withdrawn_at IS NULL AND t.channel IN ('', d.channel))
+                THEN 'no_consent'
+            ELSE (SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
+                AND s.channel IN ('*', d.channel) AND s.class IN ('*', r.class)
+                AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
+                ORDER BY s.reason LIMIT 1)
+        END AS refusal
+    FROM picked p
+    JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id
+    JOIN runs r ON r.id = d.run_id
+    {RECIPIENT_JOINS}
+),
+changed AS (
+    UPDATE deliveries d SET
+        state = CASE WHEN j.refusal IS NULL THEN 'sending' WHEN j.refusal = 'late' THEN 'expired'
+            ELSE 'suppressed' END,
+        reason = j.refusal,
+        attempt = d.attempt + CASE WHEN j.refusal IS NULL THEN 1 ELSE 0 END,
+        child_id = CASE WHEN j.refusal IS NULL THEN CAST(:child AS bigint) END,
+        lease_until = CASE WHEN j.refusal IS NULL THEN clock_timestamp() + make_interval(secs => :lease_s) END,
+        cascade_at = CASE WHEN j.refusal IS NULL OR j.refusal IN ('late', 'erased', 'case_closed', 'case_moved')
+            THEN NULL ELSE CAST(:now AS timestamptz) END
+    FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
+    RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
+        d.state, 'planned' AS was, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind, j.occupation,
+        j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages, j.case_external_id, j.case_title,
+        j.case_due_at, j.case_state
+),
+{COUNTED}
+SELECT changed.*, clock_timestamp() AS at FROM changed
+"""
+)
+
+
+def claim(
+    connection: Connection,
+    *,
+    account: str,
+    lane: Lane,
+    run_ids: Sequence[int],
+    limit: int,
+    child: int,
+    lease_s: float,
+    now: datetime,
+) -> tuple[list[Claimed], int]:
+    """Claim up to `limit` due deliveries, shared fairly among `run_ids`; returns them and how many were refused.
+
+    Refused ones have become expired or suppressed. The caller commits before the first byte leaves; `lease_s` counts
+    on the database's clock, `now` is the engine's.
+    """
+    if not run_ids or limit < 1:
+        return [], 0
+    rows = connection.execute(
+        _CLAIM,
+        {
+            "account": account, "lane": str(lane), "run_ids": list(run_ids), "limit": limit,
+            "per_run": max(1, -(-limit // len(run_ids))), "child": child, "lease_s": lease_s, "now": now,
+            "shard": child % SHARDS,
+        },
+    ).all()  # fmt: skip
+    sending = [_claimed(row) for row in rows if row.state == "sending"]
+    return sending, len(rows) - len(sending)
+
+
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        run=row.run_id,
+        delivery=row.id,
+        recipient_kind=RecipientKind(row.recipient_kind),
+        recipient_id=row.recipient_id,
+        channel=Channel(row.channel),
+        subject_id=row.subject_id,
+        attempt=row.attempt,
+        generation=row.generation,
+        sent_after=row.at,
+        sealed=row.value,
+        key_version=row.key_version,
+        who=recipient(row),
+    )
+
+
+_DUE_LANES = text(
+    """
+SELECT q.account, q.lane FROM (
+    SELECT DISTINCT a.account, r.lane, r.id FROM runs r JOIN campaigns c ON c.slug = r.campaign
+    CROSS JOIN unnest(CAST(:accounts AS text[])) AS a(account)
+    WHERE r.state = 'sending' AND c.state = 'running'
+) q WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.account = q.account AND d.lane = q.lane AND d.run_id = q.id
+    AND d.state = 'planned' AND d.next_attempt_at <= :now)
+GROUP BY q.account, q.lane
+"""
+)
+
+
+def due_lanes(connection: Connection, accounts: Sequence[str], now: datetime) -> list[tuple[str, Lane]]:
+    """The (account, lane) pairs with a delivery due: what the sweeper hints."""
+    rows = connection.execute(_DUE_LANES, {"accounts": list(accounts), "now": now})
+    return [(row.account, Lane(row.lane)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A delivery whose sender's lease has run out, or whose fate is unknown; who the sender was, what it carried.
+
+    `claimed_at` is on the database's clock, `silent_s` the seconds since the lease ran out on it.
+    """
+
+    run: int
+    delivery: int
+    account: str
+    channel: Channel
+    generation: int
+    attempt: int
+    child: int | None
+    child_host: str
+    child_boot: str
+    child_pid: int
+    child_started: float
+    campaign: str
+    message: str
+    version: int
+    shift_days: int
+    sealed: bytes | None
+    key_version: int | None
+    claimed_at: datetime
+    silent_s: float
+    who: Recipient
+
+
+def stranded(
+    connection: Connection, accounts: Sequence[str], *, lease_s: float, unknown: bool, limit: int = 500
+) -> list[Stranded]:
+    """Deliveries in `sending` past their lease (or, asked for, in `unknown`), those silent the shortest first."""
+    condition = "d.state = 'unknown'" if unknown else "d.state = 'sending' AND d.lease_until < clock_timestamp()"
+    rows = connection.execute(
+        text(
+            f"""
+            SELECT d.run_id, d.id, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host, h.boot, h.pid,
+                h.started, r.campaign, r.message, r.version, g.shift_days, a.value, a.key_version,
+                d.lease_until - make_interval(secs => :lease_s) AS claimed_at,
+                extract(epoch FROM clock_timestamp() - d.lease_until) AS silent_s, {RECIPIENT}
+            FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns g ON g.slug = r.campaign
+            LEFT JOIN children h ON h.id = d.child_id {RECIPIENT_JOINS}
+            WHERE {condition} AND d.lease_until IS NOT NULL AND d.account = ANY(CAST(:accounts AS text[]))
+            ORDER BY d.lease_until DESC LIMIT :limit
+            """
+        ),
+        {"accounts": list(accounts), "lease_s": lease_s, "limit": limit},
+    )
+    return [_stranded(row) for row in rows]
+
+
+def _stranded(row: Any) -> Stranded:
+    return Stranded(
+        run=row.run_id,
+        delivery=row.id,
+        account=row.account,
+        channel=Channel(row.channel),
+        generation=row.generation,
+        attempt=row.attempt,
+        child=row.child_id,
+        child_host=row.host or "",
+        child_boot=row.boot or "",
+        child_pid=row.pid or 0,
+        child_started=float(row.started or 0),
+        campaign=row.campaign,
+        message=row.message,
+        version=row.version,
+        shift_days=row.shift_days,
+        sealed=row.value,
+        key_version=row.key_version,
+        claimed_at=row.claimed_at,
+        silent_s=float(row.silent_s),
+        who=recipient(row),
+    )
+
+
+def enrol_child(connection: Connection, *, host: str, boot: str, pid: int, started: float) -> int:
+    """Take down a worker child, so that its death can be proven later; returns its id."""
+    return int(
+        connection.execute(
+            text("INSERT INTO children (host, boot, pid, started) VALUES (:host, :boot, :pid, :started) RETURNING id"),
+            {"host": host, "boot": boot, "pid": pid, "started": started},
+        ).scalar_one()
+    )

@@ -1,0 +1,275 @@
+"""Deliveries: every change of a state goes through `advance` or `advance_where`, with its counts, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from outreach.domain.states import RANK, DeliveryState, sources
+
+SHARDS = 16
+"""Rows a run's count is spread over, so that workers do not wait for each other."""
+
+_SOURCES = [(str(target), str(source)) for target in DeliveryState for source in sources(target)]
+_ALLOWED = "(VALUES " + ", ".join(f"('{target}', '{source}')" for target, source in _SOURCES) + ")"
+
+COUNTED = """
+    moved AS (
+        SELECT run_id, channel, was AS state, -1 AS n FROM changed WHERE was <> state
+        UNION ALL SELECT run_id, channel, state, 1 FROM changed WHERE was <> state
+    ),
+    counted AS (
+        INSERT INTO run_counts (run_id, channel, state, shard, n)
+        SELECT run_id, channel, state, :shard, sum(n) FROM moved GROUP BY run_id, channel, state HAVING sum(n) <> 0
+        ORDER BY run_id, channel, state
+        ON CONFLICT (run_id, channel, state, shard) DO UPDATE SET n = run_counts.n + excluded.n
+    )
+"""
+
+_REACHED = """
+    proved AS (
+        SELECT c.run_id, c.id, c.recipient_id AS contact_id, c.channel, c.unit_code
+        FROM changed c WHERE c.recipient_kind = 'contact' AND c.proved
+        UNION ALL
+        SELECT c.run_id, c.id, d.recipient_id, c.channel, d.unit_code
+        FROM changed c JOIN deliveries d ON d.run_id = c.run_id AND d.shared_with = c.recipient_id
+            AND d.channel = c.channel AND d.recipient_kind = 'contact' AND d.state = 'suppressed'
+        WHERE c.recipient_kind = 'contact' AND c.proved AND c.subject_id = 0
+    ),
+    reached_now AS (
+        INSERT INTO reached (campaign, contact_id, first_at, channel, run_id, delivery_id, unit_code)
+        SELECT DISTINCT ON (r.campaign, p.contact_id)
+            r.campaign, p.contact_id, :now, p.channel, p.run_id, p.id, p.unit_code
+        FROM proved p JOIN runs r ON r.id = p.run_id
+        ORDER BY r.campaign, p.contact_id, p.run_id, p.id
+        ON CONFLICT (campaign, contact_id) DO NOTHING
+    )
+"""
+
+_ADVANCE = text(
+    f"""
+WITH input AS MATERIALIZED (
+    SELECT * FROM unnest(
+        CAST(:run_ids AS bigint[]), CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+        CAST(:codes AS text[]), CAST(:provider_ids AS text[]), CAST(:parts AS smallint[]),
+        CAST(:delays AS double precision[]), CAST(:refunds AS smallint[]), CAST(:children AS bigint[]),
+        CAST(:attempts AS smallint[]), CAST(:proves AS boolean[]), CAST(:generations AS smallint[])
+    ) AS i(run_id, id, state, reason, code, provider_id, part, delay, refund, child_id, attempt, proves, generation)
+),
+held AS MATERIALIZED (
+    SELECT d.run_id, d.id, d.state FROM deliveries d JOIN input i ON i.run_id = d.run_id AND i.id = d.id
+    ORDER BY d.run_id, d.id FOR UPDATE OF d
+),
+verdict AS MATERIALIZED (
+    SELECT i.run_id, i.id, h.state AS was, i.reason, i.code, i.provider_id, i.part, i.delay, i.refund, i.proves,
+        i.child_id, i.attempt, i.generation, r.wait_s, r.mode, cardinality(r.steps) AS steps,
+        CASE WHEN i.state = 'planned' AND r.state = 'cancelled' THEN 'cancelled' ELSE i.state END AS state
+    FROM input i JOIN held h ON h.run_id = i.run_id AND h.id = i.id JOIN runs r ON r.id = i.run_id
+),
+changed AS (
+    UPDATE deliveries d SET
+        state = v.state,
+        reason = CASE WHEN v.state = 'cancelled' THEN 'campaign_cancelled' ELSE v.reason END,
+        code = coalesce(v.code, d.code),
+        provider_id = coalesce(v.provider_id, d.provider_id),
+        parts = coalesce(v.part, d.parts),
+        attempt = d.attempt - v.refund,
+        next_attempt_at = CASE WHEN v.state = 'planned' THEN :now + make_interval(secs => v.delay)
+            ELSE d.next_attempt_at END,
+        child_id = CASE WHEN v.state = 'unknown' THEN d.child_id END,
+        lease_until = CASE WHEN v.state = 'unknown' THEN d.lease_until END,
+        sent_at = CASE WHEN v.state IN ('accepted', 'delivered', 'read') THEN coalesce(d.sent_at, :now)
+            ELSE d.sent_at END,
+        closes_at = CASE WHEN v.state = 'accepted' THEN
+            :now + CASE WHEN v.proves THEN interval '0' ELSE interval '72 hours' END ELSE d.closes_at END,
+        cascade_at = CASE
+            WHEN v.mode <> 'cascade' OR d.step + 1 >= v.steps OR v.proves THEN NULL
+            WHEN v.state IN ('failed', 'suppressed') THEN :now
+            WHEN v.state = 'accepted' THEN :now + make_interval(secs => v.wait_s)
+            WHEN v.state IN ('unknown', 'expired', 'cancelled') THEN NULL
+            ELSE d.cascade_at END,
+        proved = CASE WHEN v.proves THEN true WHEN v.state = 'failed' THEN false ELSE d.proved END
+    FROM verdict v
+    WHERE d.run_id = v.run_id AND d.id = v.id
+        AND (v.child_id IS NULL OR (d.child_id = v.child_id AND d.attempt = v.attempt)
+            OR v.state NOT IN ('planned', 'suppressed', 'expired', 'unknown'))
+        AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
+        AND (v.state, d.state) IN {_ALLOWED}
+    RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
+        d.state, v.was, d.proved
+),
+{COUNTED},
+{_REACHED},
+unreached AS (
+    DELETE FROM reached USING changed c
+    WHERE c.state = 'failed' AND reached.run_id = c.run_id AND reached.delivery_id = c.id
+    RETURNING reached.campaign, reached.contact_id
+)
+SELECT run_id, id, was, state, EXISTS (SELECT 1 FROM unreached) AS unreached FROM changed
+"""
+)
+
+_REACHED_OTHERWISE = text(
+    """
+INSERT INTO reached (campaign, contact_id, first_at, channel, run_id, delivery_id, unit_code)
+SELECT DISTINCT ON (r.campaign, d.recipient_id)
+    r.campaign, d.recipient_id, coalesce(d.sent_at, :now), d.channel, d.run_id, d.id, d.unit_code
+FROM unnest(CAST(:run_ids AS bigint[]), CAST(:ids AS bigint[])) AS lost(run_id, id)
+JOIN deliveries f ON f.run_id = lost.run_id AND f.id = lost.id
+JOIN runs fr ON fr.id = f.run_id
+JOIN runs r ON r.campaign = fr.campaign
+JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.recipient_id = f.recipient_id AND d.proved
+ORDER BY r.campaign, d.recipient_id, d.sent_at
+ON CONFLICT (campaign, contact_id) DO NOTHING
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a record, receipt or recovery says of one delivery.
+
+    `delay`: seconds until the next try, for `planned`. `refund`: 1 where the attempt does not count. `child`,
+    `attempt`: given by a sender, whose word on anything but an acceptance or a final answer holds only while the
+    delivery is still its own. `generation`: given by a receipt; bad news of an older one says nothing of the newest.
+    `proves`: the state is the account's proof.
+    """
+
+    run: int
+    delivery: int
+    state: DeliveryState
+    reason: str | None = None
+    code: str | None = None
+    provider_id: str | None = None
+    parts: int | None = None
+    delay: float = 0.0
+    refund: int = 0
+    child: int | None = None
+    attempt: int | None = None
+    generation: int | None = None
+    proves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A delivery that really moved: from `was` to `state`."""
+
+    run: int
+    delivery: int
+    was: DeliveryState
+    state: DeliveryState
+
+
+def advance(connection: Connection, changes: Sequence[Change], *, now: datetime, shard: int = 0) -> list[Changed]:
+    """Move deliveries forward, keep counts and reached rows in step, and say which moved.
+
+    Each takes the higher rank; what would go back is left as it is. One change per delivery a call: the highest
+    is kept where there are more.
+    """
+    if not changes:
+        return []
+    chosen = list(_one_each(changes).values())
+    rows = connection.execute(
+        _ADVANCE,
+        {
+            "run_ids": [c.run for c in chosen],
+            "ids": [c.delivery for c in chosen],
+            "states": [str(c.state) for c in chosen],
+            "reasons": [c.reason for c in chosen],
+            "codes": [c.code for c in chosen],
+            "provider_ids": [c.provider_id for c in chosen],
+            "parts": [c.parts for c in chosen],
+            "delays": [c.delay for c in chosen],
+            "refunds": [c.refund for c in chosen],
+            "children": [c.child for c in chosen],
+            "attempts": [c.attempt for c in chosen],
+            "proves": [c.proves for c in chosen],
+            "generations": [c.generation for c in chosen],
+            "shard": shard % SHARDS,
+            "now": now,
+        },
+    ).all()
+    if any(row.unreached for row in rows):
+        failed = [row for row in rows if row.state == DeliveryState.FAILED]
+        lost = {"run_ids": [row.run_id for row in failed], "ids": [row.id for row in failed], "now": now}
+        connection.execute(_REACHED_OTHERWISE, lost)
+    return [Changed(row.run_id, row.id, DeliveryState(row.was), DeliveryState(row.state)) for row in rows]
+
+
+def _one_each(changes: Iterable[Change]) -> Mapping[tuple[int, int], Change]:
+    """The change that counts of several for one delivery: the one that would win whatever their order."""
+    chosen: dict[tuple[int, int], Change] = {}
+    for change in changes:
+        key = (change.run, change.delivery)
+        if key not in chosen or RANK.get(change.state, -1) > RANK.get(chosen[key].state, -1):
+            chosen[key] = change
+    return chosen
+
+
+def advance_where(
+    connection: Connection,
+    condition: str,
+    values: Mapping[str, Any],
+    *,
+    state: DeliveryState,
+    reason: str,
+    now: datetime,
+    limit: int = 100_000,
+) -> int:
+    """Move every delivery that fulfils the SQL `condition` (over `d`) to `state`; returns how many moved.
+
+    At most `limit` at a time, so that a cancelled run of a million does not hold its locks for long; call again
+    while it returns `limit`. Rows another transaction holds are left for the next call.
+    """
+    statement = f"""
+        WITH picked AS MATERIALIZED (
+            SELECT d.run_id, d.id, d.state FROM deliveries d
+            WHERE ({condition}) AND d.state = ANY(CAST(:sources AS text[]))
+            LIMIT :limit FOR UPDATE OF d SKIP LOCKED
+        ),
+        changed AS (
+            UPDATE deliveries d SET state = :state, reason = :reason, lease_until = NULL, child_id = NULL,
+                cascade_at = CASE WHEN :state = 'suppressed' THEN CAST(:now AS timestamptz) END
+            FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
+            RETURNING d.run_id, d.channel, d.state, p.state AS was
+        ),
+        {COUNTED}
+        SELECT count(*) FROM changed
+    """
+    bound = {
+        **values,
+        "state": str(state),
+        "reason": reason,
+        "now": now,
+        "limit": limit,
+        "shard": 0,
+        "sources": [str(source) for source in sources(state)],
+    }
+    return int(connection.execute(text(statement), bound).scalar_one())
+
+
+def retry(connection: Connection, condition: str, values: Mapping[str, Any], *, now: datetime, until: datetime) -> int:
+    """Plan failed or unknown deliveries that fulfil `condition` once more, as a new generation; returns how many.
+
+    Only a person asks for this: it is what may send a message a second time.
+    """
+    statement = f"""
+        WITH picked AS MATERIALIZED (
+            SELECT d.run_id, d.id, d.state FROM deliveries d
+            WHERE ({condition}) AND d.state IN ('failed', 'unknown') FOR UPDATE OF d
+        ),
+        changed AS (
+            UPDATE deliveries d SET state = 'planned', reason = 'retried', code = NULL, attempt = 0,
+                generation = d.generation + 1, next_attempt_at = :now, due_at = :now, expires_at = :until,
+                cascade_at = NULL, child_id = NULL, lease_until = NULL, provider_id = NULL, closes_at = NULL
+            FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id
+            RETURNING d.run_id, d.channel, d.state, p.state AS was
+        ),
+        {COUNTED}
+        SELECT count(*) FROM changed
+    """
+    return int(connection.execute(text(statement), {**values, "now": now, "until": until, "shard": 0}).scalar_one())

@@ -1,0 +1,125 @@
+"""Raw events: what providers told us, kept before it is acknowledged, applied when its delivery is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event as it is stored: `payload` is sealed; (run, delivery) where the provider gave our key back."""
+
+    account: str
+    event_key: str
+    payload: bytes
+    provider_id: str
+    run: int | None
+    delivery: int | None
+
+
+def keep(connection: Connection, events: Sequence[RawEvent]) -> set[str]:
+    """Store events; returns the keys of those not seen before. A repetition changes nothing."""
+    if not events:
+        return set()
+    rows = connection.execute(
+        text(
+            """
+            INSERT INTO raw_events (account, event_key, payload, provider_id, run_id, delivery_id)
+            SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:keys AS text[]), CAST(:payloads AS bytea[]),
+                CAST(:provider_ids AS text[]), CAST(:runs AS bigint[]), CAST(:deliveries AS bigint[]))
+            ON CONFLICT (account, event_key) DO NOTHING RETURNING event_key
+            """
+        ),
+        {
+            "accounts": [event.account for event in events],
+            "keys": [event.event_key for event in events],
+            "payloads": [event.payload for event in events],
+            "provider_ids": [event.provider_id or None for event in events],
+            "runs": [event.run for event in events],
+            "deliveries": [event.delivery for event in events],
+        },
+    )
+    return {row.event_key for row in rows}
+
+
+def applied(connection: Connection, account: str, event_keys: Sequence[str]) -> None:
+    """Take down that these events have had their effect."""
+    connection.execute(
+        text(
+            "UPDATE raw_events SET applied_at = now() WHERE account = :account"
+            " AND event_key = ANY(CAST(:keys AS text[])) AND applied_at IS NULL"
+        ),
+        {"account": account, "keys": list(event_keys)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A kept event whose delivery is known by now."""
+
+    account: str
+    event_key: str
+    payload: bytes
+    run: int
+    delivery: int
+
+
+def now_known(connection: Connection, *, limit: int = 500) -> list[Waiting]:
+    """Events kept before their delivery had its provider id, whose delivery is known by now; locked."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT e.account, e.event_key, e.payload, d.run_id, d.id FROM raw_events e
+            JOIN deliveries d ON d.account = e.account AND d.provider_id = e.provider_id
+            WHERE e.applied_at IS NULL AND e.provider_id IS NOT NULL AND e.run_id IS NULL
+            ORDER BY e.received_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
+            """
+        ),
+        {"limit": limit},
+    )
+    return [Waiting(row.account, row.event_key, row.payload, row.run_id, row.id) for row in rows]
+
+
+def by_provider_ids(connection: Connection, account: str, provider_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The deliveries an account's provider knows under these ids."""
+    rows = connection.execute(
+        text(
+            "SELECT provider_id, run_id, id FROM deliveries WHERE account = :account"
+            " AND provider_id = ANY(CAST(:ids AS text[])) AND provider_id IS NOT NULL"
+        ),
+        {"account": account, "ids": list(provider_ids)},
+    )
+    return {row.provider_id: (row.run_id, row.id) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusable:
+    """A delivery as its unsubscribe link needs it: the sealed address and what was refused."""
+
+    run: int
+    delivery: int
+    channel: str
+    message_class: str
+    campaign_title: str
+    sealed: bytes | None
+    key_version: int | None
+
+
+def refusable(connection: Connection, run: int, delivery: int) -> Refusable | None:
+    """The delivery an unsubscribe link stands for; None where it (or its address) is gone."""
+    row = connection.execute(
+        text(
+            """
+            SELECT d.run_id, d.id, d.channel, r.class, c.title, a.value, a.key_version
+            FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns c ON c.slug = r.campaign
+            LEFT JOIN addresses a ON a.id = d.address_id WHERE d.run_id = :run AND d.id = :id
+            """
+        ),
+        {"run": run, "id": delivery},
+    ).one_or_none()
+    if row is None:
+        return None
+    return Refusable(row.run_id, row.id, row.channel, row._mapping["class"], row.title, row.value, row.key_version)

@@ -1,0 +1,72 @@
+"""What rendering needs to know of a recipient: one list of columns for claims, forecasts and scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from outreach.domain.recipient import Recipient
+from outreach.domain.scope import Scope
+from outreach.domain.words import Channel
+
+RECIPIENT = """
+    c.full_name, c.birth_date, c.sex, c.kind, c.occupation, coalesce(c.language, 'vi') AS language, c.attrs,
+    d.unit_code, u.name AS unit_name, u.kind AS unit_kind, u.languages,
+    k.external_id AS case_external_id, k.title AS case_title, k.due_at AS case_due_at, k.state AS case_state
+"""
+
+RECIPIENT_JOINS = """
+    LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
+    LEFT JOIN addresses a ON a.id = d.address_id
+    LEFT JOIN units u ON u.code = d.unit_code
+    LEFT JOIN cases k ON k.id = d.subject_id AND d.subject_id <> 0
+"""
+
+
+def recipient(row: Any) -> Recipient:
+    """The recipient a row with the columns of `RECIPIENT` tells of."""
+    return Recipient(
+        full_name=row.full_name,
+        birth_date=row.birth_date,
+        sex=row.sex,
+        kind=row.kind,
+        occupation=row.occupation,
+        language=row.language,
+        attrs=row.attrs or {},
+        unit_code=row.unit_code,
+        unit_name=row.unit_name,
+        unit_kind=row.unit_kind,
+        unit_languages=tuple(row.languages or ()),
+        case_external_id=row.case_external_id,
+        case_title=row.case_title,
+        case_due_at=row.case_due_at,
+        case_state=row.case_state,
+    )
+
+
+def planned_sample(
+    connection: Connection, target: str, run: int, channel: Channel, *, limit: int, scope: Scope
+) -> list[tuple[str, Recipient]]:
+    """(account, recipient) of up to `limit` planned rows of a run on a channel, evenly spread; all where fewer.
+
+    `target` is the table of a plan or of a forecast.
+    """
+    total = connection.execute(
+        text(f"SELECT count(*) FROM {target} WHERE run_id = :run AND channel = :channel AND state = 'planned'"),
+        {"run": run, "channel": str(channel)},
+    ).scalar_one()
+    stride = max(1, total // limit)
+    rows = connection.execute(
+        text(
+            f"""
+            SELECT d.account, {RECIPIENT} FROM (
+                SELECT d.*, row_number() OVER (ORDER BY d.recipient_id) AS nth FROM {target} d
+                WHERE d.run_id = :run AND d.channel = :channel AND d.state = 'planned'
+            ) d {RECIPIENT_JOINS}
+            WHERE (d.nth - 1) % :stride = 0 AND (:path = '' OR starts_with(u.path, :path)) LIMIT :limit
+            """
+        ),
+        {"run": run, "channel": str(channel), "stride": stride, "limit": limit, "path": scope.path},
+    )
+    return [(row.account, recipient(row)) for row in rows]

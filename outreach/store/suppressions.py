@@ -1,0 +1,89 @@
+"""Why an address must not be used: kept by fingerprint, so that it outlives the person's record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from outreach.domain.scope import Scope
+from outreach.domain.states import Reason
+from outreach.store.scoping import in_scope
+from outreach.store.tables import addresses, contacts, suppressions
+
+ANY = "*"
+"""Stands for every channel, or every message class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One reason against an address. `channel` and `message_class`: what it bars, `*` for all of them."""
+
+    channel: str
+    message_class: str
+    reason: Reason
+    source: str
+    created_at: datetime
+
+
+def suppress(
+    connection: Connection,
+    fingerprints: Iterable[tuple[int, bytes]],
+    *,
+    channel: str,
+    message_class: str = ANY,
+    reason: Reason,
+    source: str,
+) -> int:
+    """Bar addresses; returns how many entries are new (the first reason given stays).
+
+    `fingerprints` are (key version, fingerprint), all those of `KeyRing.fingerprints` for each address: people may be
+    stored under any of them. `source` says who barred it (an account, a list, an officer).
+    """
+    fixed = {"channel": channel, "class": message_class, "reason": reason.value, "source": source}
+    rows = [{**fixed, "fingerprint": value, "key_version": version} for version, value in fingerprints]
+    if not rows:
+        return 0
+    statement = insert(suppressions).on_conflict_do_nothing().returning(suppressions.c.key_version)
+    return len(connection.execute(statement, rows).all())
+
+
+def lift(
+    connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, channel: str, message_class: str = ANY
+) -> int:
+    """Take back what `suppress` did for exactly this channel and class; returns how many entries went."""
+    values = [value for _, value in fingerprints]
+    barred = (suppressions.c.channel == channel) & (suppressions.c["class"] == message_class)
+    return connection.execute(delete(suppressions).where(suppressions.c.fingerprint.in_(values), barred)).rowcount
+
+
+def of_contact(connection: Connection, contact_id: int, *, scope: Scope) -> list[Suppression]:
+    """Everything that bars an address of this person, oldest first; nothing for people outside the scope."""
+    query = (
+        select(suppressions)
+        .distinct()
+        .join(addresses, addresses.c.fingerprint == suppressions.c.fingerprint)
+        .join(contacts, contacts.c.id == addresses.c.contact_id)
+        .where(contacts.c.id == contact_id, in_scope(contacts.c.unit_code, scope))
+        .order_by(suppressions.c.created_at, suppressions.c.channel, suppressions.c["class"])
+    )
+    return [
+        Suppression(row["channel"], row["class"], Reason(row["reason"]), row["source"], row["created_at"])
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def is_suppressed(
+    connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, channel: str, message_class: str
+) -> bool:
+    """Whether any of the fingerprints is barred for this channel and class."""
+    values = [value for _, value in fingerprints]
+    query = select(suppressions.c.fingerprint).where(
+        suppressions.c.fingerprint.in_(values),
+        suppressions.c.channel.in_((channel, ANY)),
+        suppressions.c["class"].in_((message_class, ANY)),
+    )
+    return connection.execute(query.limit(1)).first() is not None

@@ -1,0 +1,407 @@
+"""Every table, its keys and its indexes; migrations follow this file and a test proves that they agree."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Moment = DateTime(timezone=True)
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, Moment, nullable=False, server_default=func.now())
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+units = Table(
+    "units",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("parent", Text, ForeignKey("units.code"), index=True),
+    Column("path", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("urban", Boolean, nullable=False),
+    Column("languages", ARRAY(Text), nullable=False, server_default="{vi}"),
+    Column("search_key", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Index("ix_units_path", "path", unique=True),
+)
+
+stations = Table(
+    "stations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("unit_code", Text, ForeignKey("units.code"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("earshot", Integer, nullable=False),
+    Column("slots", JSONB, nullable=False),
+    Column("is_default", Boolean, nullable=False, server_default="false"),
+    UniqueConstraint("unit_code", "name"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("identity", LargeBinary, nullable=False),
+    _text("kind", "person"),
+    Column("full_name", Text, nullable=False),
+    Column("search_key", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("birth_date", Date),
+    Column("sex", Text),
+    Column("occupation", Text),
+    _text("language", "vi"),
+    Column("unit_code", Text, ForeignKey("units.code")),
+    Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("attrs", JSONB, nullable=False, server_default="{}"),
+    Column("guardian_id", BigInteger, ForeignKey("contacts.id")),
+    _now("created_at"),
+    _now("updated_at"),
+    Column("erased_at", Moment),
+    UniqueConstraint("source", "external_id"),
+    Index("ix_contacts_source_identity", "source", "identity"),
+    Index("ix_contacts_unit_code", "unit_code"),
+    Index("ix_contacts_guardian_id", "guardian_id", postgresql_where=text("guardian_id IS NOT NULL")),
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False),
+    Column("channel", Text, nullable=False),
+    _text("account"),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    _now("created_at"),
+    UniqueConstraint("contact_id", "channel", "account", "fingerprint"),
+    Index("ix_addresses_fingerprint_channel", "fingerprint", "channel"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("fingerprint", LargeBinary, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("class", Text, primary_key=True),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    _now("created_at"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("given_at", Moment, primary_key=True),
+    Column("legal_basis", Text, nullable=False),
+    _text("text_version"),
+    _text("channel"),
+    _text("method"),
+    _text("evidence"),
+    Column("withdrawn_at", Moment),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    _text("state", "open"),
+    Column("due_at", Moment, nullable=False),
+    Column("unit_code", Text, ForeignKey("units.code")),
+    Column("attrs", JSONB, nullable=False, server_default="{}"),
+    _now("created_at"),
+    _now("updated_at"),
+    UniqueConstraint("source", "external_id"),
+    Index("ix_cases_open_due_at", "due_at", postgresql_where=text("state = 'open'")),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("approved_version", Integer),
+    Column("timezone", Text, nullable=False),
+    Column("starts", Date, nullable=False),
+    Column("ends", Date, nullable=False),
+    Column("launched_at", Moment),
+    Column("launched_by", Text),
+    Column("shift_days", Integer, nullable=False, server_default="0"),
+    Column("occurrences_until", Moment),
+    _now("created_at"),
+    _now("updated_at"),
+)
+
+campaign_versions = Table(
+    "campaign_versions",
+    metadata,
+    Column("slug", Text, ForeignKey("campaigns.slug", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("definition", JSONB, nullable=False),
+    Column("templates", JSONB, nullable=False),
+    Column("segments", JSONB, nullable=False),
+    Column("source_text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("submitted_by", Text),
+    _now("created_at"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("approver", Text, nullable=False),
+    _text("reason"),
+    Column("figures", JSONB, nullable=False),
+    _now("decided_at"),
+    Index("ix_approvals_slug_n", "slug", "n"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.slug"), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("scheduled_for", Moment, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("reason"),
+    Column("lane", Text, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("steps", ARRAY(Text), nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("wait_s", Integer, nullable=False),
+    Column("not_after_s", Integer, nullable=False),
+    Column("audience", BigInteger),
+    Column("cost", BigInteger),
+    Column("released_by", Text),
+    Column("planned_at", Moment),
+    Column("finished_at", Moment),
+    _now("created_at"),
+    UniqueConstraint("campaign", "message", "scheduled_for"),
+    Index("ix_runs_open", "state", postgresql_where=text("state IN ('scheduled', 'planning', 'sending', 'held')")),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    # No foreign keys: a run plans a million rows in one statement, and recipients are of two kinds.
+    Column("run_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("recipient_kind", Text, nullable=False),
+    Column("recipient_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("subject_id", BigInteger, nullable=False, server_default="0"),
+    Column("step", SmallInteger, nullable=False),
+    Column("address_id", BigInteger),
+    Column("unit_code", Text),
+    Column("account", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("code", Text),
+    Column("due_at", Moment, nullable=False),
+    Column("next_attempt_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column("generation", SmallInteger, nullable=False, server_default="0"),
+    Column("child_id", BigInteger),
+    Column("lease_until", Moment),
+    Column("provider_id", Text),
+    Column("parts", SmallInteger),
+    Column("sent_at", Moment),
+    Column("closes_at", Moment),
+    Column("cascade_at", Moment),
+    Column("shared_with", BigInteger),
+    Column("proved", Boolean, nullable=False, server_default="false"),
+    UniqueConstraint(
+        "run_id", "recipient_kind", "recipient_id", "channel", "subject_id", name="uq_deliveries_recipient"
+    ),
+    Index(
+        "ix_deliveries_claim",
+        "account",
+        "lane",
+        "run_id",
+        "next_attempt_at",
+        postgresql_where=text("state = 'planned'"),
+    ),
+    Index("ix_deliveries_leased", "lease_until", postgresql_where=text("state = 'sending'")),
+    Index("ix_deliveries_open", "run_id", "closes_at", postgresql_where=text("state = 'accepted'")),
+    Index("ix_deliveries_unknown", "account", "run_id", postgresql_where=text("state = 'unknown'")),
+    Index("ix_deliveries_provider", "account", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
+    Index("ix_deliveries_cascade", "cascade_at", postgresql_where=text("cascade_at IS NOT NULL")),
+    Index(
+        "ix_deliveries_shared",
+        "run_id",
+        "shared_with",
+        postgresql_where=text("shared_with IS NOT NULL"),
+    ),
+    postgresql_with={
+        "fillfactor": "80",
+        "autovacuum_vacuum_scale_factor": "0.02",
+        "autovacuum_vacuum_cost_delay": "1",
+        "autovacuum_analyze_scale_factor": "0.05",
+    },
+)
+
+case_reminders = Table(
+    "case_reminders",
+    metadata,
+    Column("campaign", Text, primary_key=True),
+    Column("message", Text, primary_key=True),
+    Column("case_id", BigInteger, primary_key=True),
+    Column("due_at", Moment, primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+)
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True),
+    Column("delivery_id", BigInteger, primary_key=True),
+    Column("station_id", BigInteger, nullable=False),
+    Column("slot_starts", Moment, nullable=False),
+    Column("slot_ends", Moment, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("confirmed_at", Moment),
+    Column("confirmed_by", Text),
+    _text("note"),
+    Index("ix_broadcasts_station_id_slot_starts", "station_id", "slot_starts"),
+)
+
+raw_events = Table(
+    "raw_events",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("event_key", Text, primary_key=True),
+    _now("received_at"),
+    Column("payload", LargeBinary, nullable=False),
+    Column("provider_id", Text),
+    Column("run_id", BigInteger),
+    Column("delivery_id", BigInteger),
+    Column("applied_at", Moment),
+    Index("ix_raw_events_waiting", "account", "provider_id", postgresql_where=text("applied_at IS NULL")),
+    Index("ix_raw_events_received_at", "received_at"),
+)
+
+contact_ledger = Table(
+    "contact_ledger",
+    metadata,
+    Column("fingerprint", LargeBinary, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("class", Text, primary_key=True),
+    Column("times", ARRAY(Moment), nullable=False),
+)
+
+reached = Table(
+    "reached",
+    metadata,
+    Column("campaign", Text, primary_key=True),
+    Column("contact_id", BigInteger, primary_key=True),
+    Column("first_at", Moment, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("delivery_id", BigInteger, nullable=False),
+    Column("unit_code", Text),
+    Column("segments", ARRAY(Text)),
+    Index("ix_reached_unsorted", "campaign", postgresql_where=text("segments IS NULL")),
+    Index("ix_reached_run_id_delivery_id", "run_id", "delivery_id"),
+)
+
+run_counts = Table(
+    "run_counts",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("shard", SmallInteger, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "50"},
+)
+
+account_states = Table(
+    "account_states",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused", Boolean, nullable=False, server_default="false"),
+    _text("code"),
+    _text("reason"),
+    _now("since"),
+)
+
+children = Table(
+    "children",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", Numeric, nullable=False),
+    _now("seen_at"),
+    Column("ended_at", Moment),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _now("at"),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default="{}"),
+)

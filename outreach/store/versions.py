@@ -1,0 +1,35 @@
+"""Frozen versions as the domain knows them, read once a process: they never change."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from sqlalchemy import Connection, select
+
+from outreach.domain.errors import NotFound
+from outreach.domain.frozen import Frozen
+from outreach.store import campaigns
+from outreach.store.tables import campaign_versions
+
+_KEPT = 64
+_cache: dict[tuple[str, int], Frozen] = {}
+_lock = Lock()
+
+
+def read_version(connection: Connection, slug: str, n: int, shift_days: int) -> Frozen:
+    """Version `n` of a campaign with its dates moved by `shift_days`; raises NotFound."""
+    kept = select(campaign_versions.c.hash).where(campaign_versions.c.slug == slug, campaign_versions.c.n == n)
+    digest = connection.execute(kept).scalar_one_or_none()
+    if digest is None:
+        raise NotFound(f"campaign {slug!r} has no version {n}")
+    key = (digest, shift_days)
+    with _lock:
+        if key in _cache:
+            return _cache[key]
+    found = campaigns.version(connection, slug, n)
+    frozen = Frozen.from_json(found.definition, found.templates, found.segments, shift_days)
+    with _lock:
+        while len(_cache) >= _KEPT:
+            _cache.pop(next(iter(_cache)))
+        _cache[key] = frozen
+    return frozen

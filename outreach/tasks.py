@@ -1,0 +1,119 @@
+"""Celery: tasks are hints that there may be something to do; a lost or doubled one changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from celery import Celery
+from kombu import Queue
+
+from outreach.dispatch.drain import Drained
+from outreach.domain.words import Lane
+from outreach.runtime import Sending
+
+log = logging.getLogger(__name__)
+
+DRAIN = "outreach.drain"
+RECOVER = "outreach.recover"
+_HINT_LIVES = 30
+"""Seconds after which a hint that nobody took counts as lost."""
+
+
+def celery_app(redis_url: str) -> Celery:
+    """The Celery application on a broker; a queue per lane, acknowledged early, one task at a time per child."""
+    app = Celery("outreach", broker=_broker(redis_url))
+    app.conf.update(
+        task_queues=[Queue(str(lane)) for lane in (Lane.REPLY, Lane.REMINDER, Lane.BULK)],
+        task_default_queue=str(Lane.BULK),
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 3600,
+            "queue_order_strategy": "priority",
+            "socket_keepalive": True,
+            "socket_timeout": 30,
+            "retry_on_timeout": True,
+        },
+    )
+    return app
+
+
+def _broker(redis_url: str) -> str:
+    """Kombu's spelling of a Valkey URL: a Unix socket is `redis+socket://`."""
+    return redis_url.replace("unix://", "redis+socket://", 1) if redis_url.startswith("unix://") else redis_url
+
+
+class Hints:
+    """Tells workers that something is due: at most one outstanding hint per account and lane."""
+
+    def __init__(self, app: Celery, client: redis.Redis) -> None:
+        self._app = app
+        self._client = client
+
+    def drain(self, account: str, lane: Lane) -> bool:
+        """Hint a lane unless a hint is on its way; returns whether one was sent."""
+        if not self._client.set(_key(account, lane), 1, nx=True, ex=_HINT_LIVES):
+            return False
+        self._send(DRAIN, lane, account, str(lane))
+        return True
+
+    def recover(self) -> bool:
+        """Hint recovery unless a hint is on its way."""
+        if not self._client.set("outreach:hint:recover", 1, nx=True, ex=_HINT_LIVES):
+            return False
+        self._send(RECOVER, Lane.REPLY)
+        return True
+
+    def taken(self, account: str, lane: Lane) -> None:
+        """The hint has been taken: another may follow."""
+        self._client.delete(_key(account, lane))
+
+    def recovered(self) -> None:
+        """The recovery hint has been taken."""
+        self._client.delete("outreach:hint:recover")
+
+    def _send(self, name: str, lane: Lane, *args: str) -> None:
+        self._app.send_task(name, args=args, queue=str(lane), expires=_HINT_LIVES, ignore_result=True)
+
+
+def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
+    """Give the application its two tasks; `sending` gives the child's own dispatcher when the first one runs."""
+
+    @app.task(name=DRAIN, bind=False)  # type: ignore[untyped-decorator]
+    def drain(account: str, lane: str) -> None:
+        work_lane(sending(), hints, account, Lane(lane))
+
+    @app.task(name=RECOVER, bind=False)  # type: ignore[untyped-decorator]
+    def recover() -> None:
+        _quietly(hints.recovered)
+        sending().recovery.run()
+
+
+def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
+    """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone."""
+    _quietly(lambda: hints.taken(account, lane))
+    if account not in sending.dispatcher.accounts:
+        log.warning("a hint names an account that is not configured: account=%s", account)
+        return None
+    done = sending.dispatcher.drain(account, lane)
+    if done.more:
+        _quietly(lambda: hints.drain(account, lane))
+    return done
+
+
+def _quietly(call: Callable[[], Any]) -> None:
+    """Hints may get lost: Valkey being away is no reason to fail."""
+    try:
+        call()
+    except (redis.RedisError, OSError) as error:
+        log.warning("a hint was lost: error=%s", type(error).__name__)

@@ -1,0 +1,77 @@
+"""What the scheduler does again and again; each tick is safe to run twice, late, or beside another scheduler's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from outreach.domain.states import DeliveryState, Reason
+from outreach.planning import actions
+from outreach.planning.cascade import cascade_due
+from outreach.planning.occurrences import schedule_due
+from outreach.planning.planner import plan_scheduled
+from outreach.receipts.receiver import Receiver
+from outreach.runtime import Runtime
+from outreach.store import claims, deliveries, retention
+from outreach.tasks import Hints
+
+EVENTS_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One thing to do every `seconds`."""
+
+    name: str
+    seconds: int
+    run: Callable[[], object]
+
+
+def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
+    """All ticks of a scheduler."""
+    return [
+        Tick("due", 1, lambda: plan_due(runtime)),
+        Tick("sweep", 1, lambda: sweep(runtime, hints)),
+        Tick("cascade", 2, lambda: cascade_due(runtime.engine, runtime.accounts, runtime.clock)),
+        Tick("recover", 5, hints.recover),
+        Tick("expire", 10, lambda: expire(runtime)),
+        Tick("cancelled", 5, lambda: actions.sweep_cancelled(runtime.engine, runtime.clock)),
+        Tick("replay", 10, receiver.replay),
+        Tick("finish", 5, lambda: actions.finish_ended(runtime.engine, runtime.clock)),
+        Tick("retention", 3600, lambda: retain(runtime)),
+    ]
+
+
+def plan_due(runtime: Runtime) -> int:
+    """Make the runs that have come due and plan them; returns how many were planned."""
+    schedule_due(runtime.engine, runtime.clock)
+    return len(plan_scheduled(runtime.engine, runtime.accounts, runtime.clock))
+
+
+def sweep(runtime: Runtime, hints: Hints) -> int:
+    """Hint every account and lane with something due; returns how many hints were sent."""
+    with runtime.engine.connect() as connection:
+        due = claims.due_lanes(connection, list(runtime.accounts), runtime.clock.now())
+    return sum(hints.drain(account, lane) for account, lane in due)
+
+
+def expire(runtime: Runtime) -> int:
+    """Expire planned deliveries past their `not_after`; returns how many."""
+    now = runtime.clock.now()
+    with runtime.engine.begin() as connection:
+        return deliveries.advance_where(
+            connection,
+            "d.expires_at <= :now AND d.run_id IN (SELECT r.id FROM runs r WHERE r.state = 'sending'"
+            " AND r.scheduled_for + make_interval(secs => r.not_after_s) <= :now)",
+            {},
+            state=DeliveryState.EXPIRED,
+            reason=str(Reason.LATE),
+            now=now,
+        )
+
+
+def retain(runtime: Runtime) -> int:
+    """Purge raw events past their retention."""
+    with runtime.engine.begin() as connection:
+        return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)

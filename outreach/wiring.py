@@ -1,0 +1,127 @@
+"""Where the rooms are put together: the only place that knows all of them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+import redis
+from pydantic import ValidationError
+from sqlalchemy import Engine
+
+from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.bucket import Buckets
+from outreach.dispatch.child import myself
+from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.recovery import Recovery
+from outreach.domain.clock import Clock
+from outreach.domain.errors import OutreachError
+from outreach.domain.privacy import KeyRing
+from outreach.local.embedded import Embedded, Servers
+from outreach.receipts.receiver import Receiver
+from outreach.runtime import Runtime, Sending
+from outreach.settings import Settings
+from outreach.store import claims, migrate
+from outreach.store.clock import DatabaseClock
+from outreach.store.engine import connect, ready
+
+_embedded: dict[Path, Embedded] = {}
+
+
+def settings() -> Settings:
+    """The settings of the environment and `outreach.toml`; raises OutreachError naming each wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}"
+            for one in error.errors(include_input=False, include_url=False)
+        )
+        raise OutreachError(f"settings (OUTREACH_… or outreach.toml): {wrong}") from None
+
+
+def servers(chosen: Settings) -> Servers:
+    """Where PostgreSQL and Valkey answer: those of the settings, or the embedded ones, started and held."""
+    if chosen.database_url and chosen.redis_url:
+        return Servers(chosen.database_url, chosen.redis_url)
+    embedded = _embedded.setdefault(chosen.data_dir, Embedded(chosen.data_dir))
+    started = embedded.acquire(postgres=not chosen.database_url, valkey=not chosen.redis_url)
+    return Servers(chosen.database_url or started.database_url, chosen.redis_url or started.redis_url)
+
+
+def release() -> None:
+    """Let go of the embedded servers this process holds; the last holder stops them."""
+    for embedded in _embedded.values():
+        embedded.release()
+
+
+def build(chosen: Settings, where: Servers | None = None, *, name: str = "outreach") -> Runtime:
+    """The runtime of this process: the schema brought up to date, the accounts read.
+
+    Raises OutreachError for anything that is missing or wrong, saying what to do.
+    """
+    found = where or servers(chosen)
+    engine = connect(found.database_url, name=name)
+    ready(engine)
+    if not migrate.is_current(engine):
+        migrate.upgrade(engine)
+    client = redis.Redis.from_url(found.redis_url, socket_timeout=5, socket_connect_timeout=5)
+    keys = key_ring(chosen)
+    clock = DatabaseClock(engine, shift=timedelta(seconds=chosen.clock_shift_seconds))
+    accounts = load_accounts(chosen.accounts_file, timeout=chosen.send_timeout_seconds)
+    return Runtime(
+        settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
+        keys=keys, clock=clock, accounts=accounts.known,
+        sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
+        receiver=lambda: _receiver(engine, keys, clock, accounts),
+    )  # fmt: skip
+
+
+def key_ring(chosen: Settings) -> KeyRing:
+    """The keys of the settings, or those of the data folder's `secret.key`, made at the first start (mode 600).
+
+    The file holds one secret a line, the oldest first; a line added becomes the next version.
+    """
+    if chosen.secret_key:
+        return KeyRing({1: chosen.secret_key})
+    file = chosen.data_dir / "secret.key"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(secrets.token_urlsafe(48) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    lines = [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    if not lines:
+        raise OutreachError(f"{file} is empty: restore it from a backup, without it no stored address can be read")
+    return KeyRing(dict(enumerate(lines, 1)))
+
+
+def _sending(
+    chosen: Settings, engine: Engine, client: redis.Redis, keys: KeyRing, clock: Clock, accounts: Accounts
+) -> Sending:
+    me = myself()
+    with engine.begin() as connection:
+        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
+    loop = SendingLoop(accounts.makers)
+    dispatcher = Dispatcher(
+        engine=engine, buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
+        child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),
+    )  # fmt: skip
+    recovery = Recovery(
+        engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,
+        lease_s=float(chosen.lease_seconds),
+    )  # fmt: skip
+    return Sending(dispatcher, recovery)
+
+
+def _receiver(engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:
+    adapters = {name: make() for name, make in accounts.makers.items()}
+    return Receiver(engine, adapters, accounts.known, keys, clock)

@@ -1,0 +1,320 @@
+"""One set of provider moods, and for each adapter a real server on loopback that can have them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+from aiohttp import web
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from channels.contract import Adapter, Content, Lease, Outgoing, SendError
+from channels.smtp_email import SmtpConfig, SmtpEmail
+from channels.station import Station, StationConfig
+from channels.twilio_sms import TwilioConfig, TwilioSms
+
+T = TypeVar("T")
+SID = "AC" + "1" * 32
+TOKEN = "twilio-auth-token-7f3a"
+PASSWORD = "mail-password-91bd"
+NUMBER = "+84912345678"
+MAILBOX = "nguyen.van.hung@thu.example"
+BODY = "Nhắc hẹn: hồ sơ của ông Hùng sẽ đến hạn."
+SUBJECT = "Giấy hẹn trả kết quả của ông Hùng"
+PRIVATE = (TOKEN, PASSWORD, NUMBER, NUMBER[1:], MAILBOX, BODY, SUBJECT, "Hùng", SID + ":")
+TIMEOUT = 0.5
+"""Of the adapters under test, in seconds: short, because some servers here never answer."""
+
+
+class Mood(Enum):
+    """How a provider can be."""
+
+    WELL = auto()
+    THROTTLING = auto()
+    BROKEN = auto()
+    SILENT_BEFORE = auto()
+    SILENT_AFTER = auto()
+    RESETS_AFTER = auto()
+    AWAY = auto()
+    GARBLED = auto()
+    UNKNOWN_ACCOUNT = auto()
+    REFUSING = auto()
+
+
+@dataclass
+class Provider:
+    """A server and the adapter that speaks to it; `got` is what it took in, as it came."""
+
+    adapter: Adapter
+    outgoing: Callable[..., Outgoing]
+    got: list[Any] = field(default_factory=list)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one test's work in a fresh event loop; nothing here may take longer than 20 s."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(20):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+def sms(key: str = "7.42.1", lease: Lease | None = None, **named: Any) -> Outgoing:
+    content = named.pop("content", Content(body=BODY))
+    return Outgoing(key, NUMBER, content, lease or Lease.lasting(30), **named)
+
+
+def letter(key: str = "7.42.1", lease: Lease | None = None, **named: Any) -> Outgoing:
+    content = named.pop("content", Content(body=BODY, subject=SUBJECT, html=f"<p>{BODY}</p>"))
+    return Outgoing(key, named.pop("to", MAILBOX), content, lease or Lease.lasting(30), **named)
+
+
+def twilio(port: int, scheme: str = "http", timeout: float = TIMEOUT, **settings: Any) -> TwilioSms:
+    base = {"account_sid": SID, "auth_token": TOKEN, "from": "+15005550006"}
+    config = TwilioConfig(**{**base, "base_url": f"{scheme}://127.0.0.1:{port}", **settings})
+    return TwilioSms(config, timeout=timeout)
+
+
+def smtp(port: int, timeout: float = TIMEOUT, **settings: Any) -> SmtpEmail:
+    base = {"host": "127.0.0.1", "port": port, "tls": "none", "from": "Cổng dịch vụ công <bao@tinh.example>"}
+    login = {"username": "bao", "password": PASSWORD}
+    return SmtpEmail(SmtpConfig(**{**base, **login, **settings}), timeout=timeout)
+
+
+async def failing(provider: Provider, **named: Any) -> SendError:
+    """Send, and return the error it must end with."""
+    try:
+        await provider.adapter.send(provider.outgoing(**named))
+    except SendError as error:
+        return error
+    raise AssertionError("the send succeeded")
+
+
+def everything_shown(error: BaseException) -> str:
+    """All that a log, a page or a crash report could show of an error."""
+    text = "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format(chain=True))
+    seen: BaseException | None = error
+    while seen is not None:
+        text += f"{seen!s} {seen!r} {seen.args!r}"
+        seen = seen.__cause__ or seen.__context__
+    return text
+
+
+@asynccontextmanager
+async def listening(connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[int]:
+    """A raw server on a free port."""
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def mute_server() -> AsyncIterator[tuple[int, bytearray]]:
+    """A server that takes connections and bytes and never says a word."""
+    got = bytearray()
+    open_writers = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_writers.append(writer)
+        while piece := await reader.read(65536):
+            got.extend(piece)
+        writer.close()
+
+    async with listening(connected) as port:
+        yield port, got
+        for writer in open_writers:
+            writer.transport.abort()
+
+
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def message_resource(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """A message as Twilio shows it."""
+    return {
+        "sid": f"SM{number:032d}",
+        "account_sid": SID,
+        "status": "queued",
+        "num_segments": "2",
+        "error_code": None,
+        "error_message": None,
+        "price": None,
+        "date_created": "Sat, 21 Nov 2026 03:04:05 +0000",
+        "date_sent": None,
+        "to": NUMBER,
+        "from": "+15005550006",
+        "body": BODY,
+        "uri": f"/2010-04-01/Accounts/{SID}/Messages/SM{number:032d}.json",
+        **changes,
+    }
+
+
+def twilio_error(status: int, code: int, **headers: str) -> web.Response:
+    text = f"The number {NUMBER} with the text {BODY} is not liked"
+    document = {"code": code, "message": text, "more_info": "https://www.twilio.com/docs", "status": status}
+    return web.json_response(document, status=status, headers=headers)
+
+
+@asynccontextmanager
+async def http_server(answer: Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]) -> AsyncIterator[int]:
+    """An HTTP server on a free port that answers everything with `answer`."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.05)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def twilio_in(mood: Mood, **settings: Any) -> AsyncIterator[Provider]:
+    """Twilio in a mood."""
+    got: list[dict[str, list[str]]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        got.append(parse_qs((await request.read()).decode(), keep_blank_values=True))
+        match mood:
+            case Mood.THROTTLING:
+                return twilio_error(429, 20429, **{"Retry-After": "7"})
+            case Mood.BROKEN:
+                return twilio_error(503, 20503)
+            case Mood.UNKNOWN_ACCOUNT:
+                return twilio_error(401, 20003)
+            case Mood.REFUSING:
+                return twilio_error(400, 21211)
+            case Mood.GARBLED:
+                return web.Response(status=201, text=f"<html>{BODY}</html>", content_type="text/html")
+            case Mood.SILENT_AFTER:
+                await asyncio.Event().wait()
+            case Mood.RESETS_AFTER:
+                assert request.transport is not None
+                request.transport.abort()
+        return web.json_response(message_resource(len(got)), status=201)
+
+    async with http_server(answer) as port, mute_server() as (mute_port, _):
+        adapter = twilio(port, **settings)
+        if mood is Mood.SILENT_BEFORE:
+            adapter = twilio(mute_port, scheme="https", **settings)  # the TLS greeting is never answered
+        if mood is Mood.AWAY:
+            adapter = twilio(unused_port(), **settings)
+        yield Provider(adapter, sms, got)
+        await adapter.aclose()
+
+
+class MailHandler:
+    """What aiosmtpd asks for: answers by the mood, or by `replies` ({"MAIL" | "RCPT" | "DATA": reply})."""
+
+    def __init__(self, mood: Mood = Mood.WELL, replies: dict[str, str] | None = None) -> None:
+        self.mood = mood
+        self.replies = replies or {}
+        self.got: list[Envelope] = []
+        self.sessions: set[int] = set()
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.mood is Mood.BROKEN:
+            return "451 4.3.0 out of order"
+        envelope.mail_from = address
+        return self.replies.get("MAIL", "250 OK")
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.mood is Mood.REFUSING:
+            return f"550 5.1.1 <{address}> is not known here"
+        reply = self.replies.get("RCPT", "250 OK")
+        if reply.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return reply
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.got.append(envelope)
+        self.sessions.add(id(session))
+        transport = server.transport
+        assert isinstance(transport, asyncio.Transport)
+        if self.mood is Mood.SILENT_AFTER:
+            await asyncio.Event().wait()
+        if self.mood is Mood.RESETS_AFTER:
+            transport.abort()
+        if self.mood is Mood.GARBLED:
+            transport.write(f"what is {BODY}?\r\n".encode())
+        return self.replies.get("DATA", "250 OK")
+
+
+def mail_protocol(handler: MailHandler, *, password: str | None = PASSWORD, **options: Any) -> SMTP:
+    def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data.password == (password or "").encode(), handled=False)
+
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # the server under test is not ours to judge
+    settings = {"auth_require_tls": False, "authenticator": check, "enable_SMTPUTF8": True, **options}
+    return SMTP(handler, hostname="mail.localhost", loop=asyncio.get_running_loop(), **settings)
+
+
+@asynccontextmanager
+async def mail_server(handler: MailHandler, **options: Any) -> AsyncIterator[int]:
+    """A mail server on a free port."""
+    ssl = options.pop("ssl", None)
+    protocols: list[SMTP] = []
+
+    def one() -> SMTP:
+        protocols.append(mail_protocol(handler, **options))
+        return protocols[-1]
+
+    server = await asyncio.get_running_loop().create_server(one, "127.0.0.1", 0, ssl=ssl)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for protocol in protocols:
+            if protocol.transport is not None:
+                protocol.transport.close()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def smtp_in(mood: Mood, **settings: Any) -> AsyncIterator[Provider]:
+    """A mail server in a mood."""
+    handler = MailHandler(mood)
+    password = "another" if mood is Mood.UNKNOWN_ACCOUNT else PASSWORD
+    async with mail_server(handler, password=password) as port, mute_server() as (mute_port, _):
+        if mood is Mood.SILENT_BEFORE:
+            port = mute_port
+        if mood is Mood.AWAY:
+            port = unused_port()
+        adapter = smtp(port, **settings)
+        yield Provider(adapter, letter, handler.got)
+        await adapter.aclose()
+
+
+@asynccontextmanager
+async def station_in(mood: Mood, **settings: Any) -> AsyncIterator[Provider]:
+    """Loudspeakers have one mood."""
+    adapter = Station(StationConfig(**settings), timeout=TIMEOUT)
+    yield Provider(adapter, sms)
+
+
+Opener = Callable[..., AbstractAsyncContextManager[Provider]]
+ADAPTERS: dict[str, Opener] = {"twilio": twilio_in, "smtp": smtp_in, "station": station_in}
+RECEIVED = datetime(2026, 11, 21, 3, 5, tzinfo=UTC)
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,117 @@
+"""What holds for every adapter, whichever provider it speaks with."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from adapter_harness import ADAPTERS, PRIVATE, Mood, everything_shown, failing, run
+
+from channels.contract import ErrorKind, Lease, SendError, VerificationError, WebhookRequest
+
+CASES = [
+    ("twilio", Mood.THROTTLING, ErrorKind.THROTTLED),
+    ("twilio", Mood.BROKEN, ErrorKind.TRANSIENT),
+    ("twilio", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
+    ("twilio", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
+    ("twilio", Mood.RESETS_AFTER, ErrorKind.UNCERTAIN),
+    ("twilio", Mood.AWAY, ErrorKind.TRANSIENT),
+    ("twilio", Mood.GARBLED, ErrorKind.UNCERTAIN),
+    ("twilio", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
+    ("twilio", Mood.REFUSING, ErrorKind.REJECTED),
+    ("smtp", Mood.BROKEN, ErrorKind.TRANSIENT),
+    ("smtp", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
+    ("smtp", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
+    ("smtp", Mood.RESETS_AFTER, ErrorKind.UNCERTAIN),
+    ("smtp", Mood.AWAY, ErrorKind.TRANSIENT),
+    ("smtp", Mood.GARBLED, ErrorKind.UNCERTAIN),
+    ("smtp", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
+    ("smtp", Mood.REFUSING, ErrorKind.REJECTED),
+]
+WRITTEN_ONCE = {Mood.SILENT_AFTER, Mood.RESETS_AFTER, Mood.GARBLED}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_message_is_taken_and_named(name: str) -> None:
+    async def story() -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            accepted = await provider.adapter.send(provider.outgoing())
+            assert accepted.provider_id
+
+    run(story())
+
+
+@pytest.mark.parametrize(("name", "mood", "kind"), CASES)
+def test_every_failure_has_its_kind_and_is_not_tried_again(
+    name: str, mood: Mood, kind: ErrorKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def story() -> tuple[SendError, list[Any]]:
+        async with ADAPTERS[name](mood) as provider:
+            return await failing(provider), provider.got
+
+    error, got = run(story())
+    assert error.kind is kind
+    assert len(got) <= 1
+    if mood in WRITTEN_ONCE:
+        assert len(got) == 1
+    shown = everything_shown(error) + caplog.text
+    assert [word for word in PRIVATE if word in shown] == []
+
+
+def test_throttling_says_how_long_to_wait() -> None:
+    async def story() -> SendError:
+        async with ADAPTERS["twilio"](Mood.THROTTLING) as provider:
+            return await failing(provider)
+
+    assert run(story()).retry_after == 7
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_past_the_lease_nothing_is_sent(name: str) -> None:
+    async def story() -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            error = await failing(provider, lease=Lease.lasting(-1))
+            assert error.kind is ErrorKind.NOT_SENT
+            assert provider.got == []
+            assert (await provider.adapter.send(provider.outgoing())).provider_id
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_good_send_says_nothing_private_in_the_log(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def story() -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            await provider.adapter.send(provider.outgoing())
+
+    run(story())
+    assert [word for word in PRIVATE if word in caplog.text] == []
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_settings_do_not_show_their_secrets_and_refuse_unknown_keys(name: str) -> None:
+    async def story() -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            shown = repr(vars(provider.adapter).get("_config"))
+            assert [word for word in PRIVATE if word in shown] == []
+            with pytest.raises(ValueError, match="colour"):
+                provider.adapter.Config(colour="red")
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ["smtp", "station"])
+def test_who_calls_nobody_accepts_no_callback(name: str) -> None:
+    async def story() -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            request = WebhookRequest("POST", "https://x.example/webhooks/a", {}, [], b"MessageSid=SM1")
+            with pytest.raises(VerificationError):
+                provider.adapter.verify(request)
+            assert provider.adapter.parse(request) == []
+
+    run(story())

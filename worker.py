@@ -1,0 +1,49 @@
+"""Celery's entry: `celery -A worker worker`. Each child keeps one event loop and one session per account."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import cache
+from typing import Any
+
+from celery.signals import setup_logging, worker_process_shutdown
+from redis import Redis
+
+from outreach import wiring
+from outreach.domain.errors import OutreachError
+from outreach.runtime import Sending
+from outreach.tasks import Hints, celery_app, register
+
+try:
+    _settings = wiring.settings()
+    _servers = wiring.servers(_settings)
+    wiring.build(_settings, _servers).engine.dispose()  # schema and accounts are checked before the first child
+except OutreachError as error:
+    sys.exit(str(error))
+
+app = celery_app(_servers.redis_url)
+app.conf.update(worker_concurrency=_settings.workers)
+_hints = Hints(app, Redis.from_url(_servers.redis_url, socket_timeout=5, socket_connect_timeout=5))
+
+
+@cache
+def _sending() -> Sending:
+    """This child's own dispatcher; made after the fork, when its first task comes."""
+    sending = wiring.build(_settings, _servers, name="worker").sending()
+    sending.dispatcher.help = _hints.drain
+    return sending
+
+
+register(app, _sending, _hints)
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+@worker_process_shutdown.connect
+def _close(**_: Any) -> None:
+    if _sending.cache_info().currsize:
+        _sending().dispatcher.loop.close()
