@@ -204,7 +204,7 @@ class WebhookRequest:
 
 
 class Config(BaseModel):
-    """Base of every adapter's settings: unknown keys are refused; its errors do not repeat the values, some are secret."""
+    """Base of every adapter's settings: unknown keys are refused; errors do not repeat values, as some are secret."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

@@ -25,6 +25,7 @@ from outreach.domain.privacy import KeyRing
 from outreach.local.embedded import Embedded
 from outreach.store import migrate
 from outreach.store.engine import connect
+from tests.world import World
 
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """A Monday, 09:00 in Hà Nội."""
@@ -111,3 +112,8 @@ def keys() -> KeyRing:
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock(MORNING)
+
+
+@pytest.fixture
+def world(engine: Engine, keys: KeyRing, clock: VirtualClock) -> World:
+    return World(engine, keys, clock)

@@ -12,6 +12,7 @@ from outreach.domain.context import (
     UnitView,
     contact_view,
     message_context,
+    unit_view,
 )
 from outreach.domain.definition import Definition
 from outreach.domain.frozen import Frozen
@@ -19,8 +20,6 @@ from outreach.domain.recipient import Recipient
 from outreach.domain.rendering import Rendered
 from outreach.domain.sms_text import TextForm, formed
 from outreach.domain.words import Channel
-
-UNIT_KINDS = {"xa": "xã", "phuong": "phường", "dac_khu": "đặc khu", "tinh": "tỉnh", "thanh_pho": "thành phố"}
 
 
 def compose(
@@ -70,13 +69,10 @@ def _contact(who: Recipient, today: date) -> ContactView | None:
     )  # fmt: skip
 
 
-def _unit(who: Recipient) -> UnitView | None:
+def _unit(who: Recipient) -> UnitView:
     if who.unit_code is None or who.unit_name is None:
         return UnitView("")
-    kind = UNIT_KINDS.get(who.unit_kind or "", who.unit_kind or "")
-    name = who.unit_name
-    full = name if kind and name.casefold().startswith(kind.casefold()) else f"{kind} {name}".strip()
-    return UnitView(name, kind, who.unit_code, full)
+    return unit_view(who.unit_name, who.unit_kind or "", who.unit_code)
 
 
 def _case(who: Recipient, definition: Definition) -> CaseView | None:

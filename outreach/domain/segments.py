@@ -49,7 +49,8 @@ Value = str | int | bool
 class Leaf:
     """One condition. `values`: one for `is`, `min`, `max`; one or more for `in` and `not`. `name`: of an attribute.
 
-    `unit` holds with everything below it; `tag`, `has` and `case.state` hold when one of the person's is meant.
+    `unit` holds with everything below it; `tag`, `has` and `case.state` hold when one of the person's is meant (their
+    `not` when none is, also where there is none at all).
     """
 
     field: Field

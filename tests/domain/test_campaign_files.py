@@ -67,7 +67,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"a: &a [*a]\n", '1: "*a" refers to nothing; write "&a" before a value'),
         (b"%YAML 9.9\n---\n", "1: broken YAML: found incompatible YAML document (version 1.* is required)"),
     ],
-    ids=["empty", "comment", "utf-16", "cp1258", "control", "escaped", "surrogate", "list", "large", "deep", "bomb", "own alias", "version"],
+    ids=["empty", "comment", "utf-16", "cp1258", "control", "escaped", "surrogate", "list", "large", "deep", "bomb",
+         "own alias", "version"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_says_why(data: bytes, what: str) -> None:
     assert said(data) == [f"thu.yaml:{what}"]

@@ -158,7 +158,7 @@ class TestInPlace:
     @pytest.mark.parametrize("texts", [{"email": "x"}, {"email": {"subject": "x", "body": ""}}, {"sms": {"body": "x"}}])
     def test_texts_of_the_wrong_form_are_refused(self, texts: dict[str, str | dict[str, str]]) -> None:
         with pytest.raises(OutreachError):
-            inline_template("m", texts)  # type: ignore[arg-type]
+            inline_template("m", texts)
 
 
 class TestLoudspeaker:
@@ -167,7 +167,8 @@ class TestLoudspeaker:
             "UBND {{ unit.full_name }} mời họp lúc 8h ngày {{ campaign.starts | date_vi }}.", "loudspeaker"
         ).body
         assert body == (
-            "Ủy ban nhân dân xã Đông Anh mời họp lúc tám giờ ngày một tháng mười một năm hai nghìn không trăm hai mươi sáu."
+            "Ủy ban nhân dân xã Đông Anh mời họp lúc tám giờ "
+            "ngày một tháng mười một năm hai nghìn không trăm hai mươi sáu."
         )
 
     @pytest.mark.parametrize("path", ["contact.full_name", "case.title", "links.survey"])

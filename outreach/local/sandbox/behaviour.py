@@ -1,6 +1,6 @@
 """How the sandbox treats a recipient: numbers and mailboxes with a known fate, chance by hash for all others.
 
-The numbers lie in +84999999900 … +84999999999, which synthetic audiences leave out; the mailboxes begin with `sandbox-`.
+The numbers are +84999999900 to +84999999999, which synthetic audiences leave out; mailboxes begin with `sandbox-`.
 """
 
 from __future__ import annotations

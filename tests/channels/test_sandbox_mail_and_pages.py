@@ -1,0 +1,101 @@
+"""The sandbox as a mail server, and the pages that show what each citizen would have received."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from adapter_harness import run
+from aiohttp import ClientSession
+from sandbox_harness import PERSON, TEXT, mail_to, message, outcome, sandbox, sms_to
+
+from channels.contract import Accepted, ErrorKind, SendError
+from outreach.local.sandbox import Outcome, Ports, read_log
+from outreach.local.sandbox.behaviour import Fate
+
+
+def test_an_e_mail_is_received_and_written_down(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with sandbox(tmp_path) as ports:
+            adapter = mail_to(ports, username="any", password="thing")
+            await adapter.send(message("dan@thu.example", key="5.1.2"))
+            await adapter.aclose()
+
+    run(story())
+    (entry,) = read_log(tmp_path)
+    assert (entry.channel, entry.to, entry.key, entry.subject) == ("email", "dan@thu.example", "5.1.2", "Giấy hẹn")
+    assert entry.body.strip() == TEXT
+    assert "<b>bà con</b>" in entry.html
+
+
+def test_the_key_of_an_e_mail_is_read_from_its_bounce_address(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with sandbox(tmp_path) as ports:
+            adapter = mail_to(ports, bounce_address="tra+lai@tinh.example")
+            await adapter.send(message("dan@thu.example", key="5.1.2"))
+            await outcome(adapter, message("sandbox-invalid@thu.example", key="5.1.3"))
+            await adapter.aclose()
+
+    run(story())
+    assert [entry.key for entry in read_log(tmp_path)] == ["5.1.2", "5.1.3"]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "noted"),
+    [
+        (Fate.INVALID, ErrorKind.REJECTED, [Outcome.REFUSED]),
+        (Fate.BROKEN, ErrorKind.TRANSIENT, [Outcome.BROKEN]),
+        (Fate.CONTENT, ErrorKind.REJECTED, [Outcome.REFUSED]),
+        (Fate.SILENT, ErrorKind.UNCERTAIN, [Outcome.ACCEPTED]),
+        (Fate.RESET, ErrorKind.UNCERTAIN, [Outcome.ACCEPTED]),
+        (Fate.DROPPED, ErrorKind.UNCERTAIN, []),
+    ],
+)
+def test_a_magic_mailbox_has_its_fate(tmp_path: Path, what: Fate, kind: ErrorKind, noted: list[Outcome]) -> None:
+    async def story() -> Accepted | SendError:
+        async with sandbox(tmp_path) as ports:
+            adapter = mail_to(ports)
+            result = await outcome(adapter, message(f"sandbox-{what}@thu.example"))
+            await adapter.aclose()
+            return result
+
+    error = run(story())
+    assert isinstance(error, SendError)
+    assert error.kind is kind
+    assert [entry.outcome for entry in read_log(tmp_path)] == noted
+
+
+async def page(ports: Ports, path: str) -> tuple[int, str, str]:
+    async with ClientSession() as session, session.get(f"http://127.0.0.1:{ports.http_port}{path}") as answer:
+        return answer.status, await answer.text(), answer.headers.get("Content-Security-Policy", "")
+
+
+def test_a_page_shows_what_each_citizen_would_have_received(tmp_path: Path) -> None:
+    async def story() -> tuple[str, str, str, int]:
+        async with sandbox(tmp_path) as ports:
+            sms, mail = sms_to(ports), mail_to(ports)
+            await sms.send(message())
+            await mail.send(message("dan@thu.example"))
+            _, listed, _ = await page(ports, "/")
+            phones = re.findall(r'href="(/phone/[^"]+)"', listed)
+            assert len(phones) == 2
+            _, letterbox, _ = await page(ports, phones[0])
+            _, phone, policy = await page(ports, phones[1])
+            status, _, _ = await page(ports, "/phone/0000")
+            assert "default-src 'none'" in policy
+            assert not any(PERSON[1:] in path or "dan" in path for path in phones)
+            await sms.aclose()
+            await mail.aclose()
+            return listed, phone, letterbox, status
+
+    listed, phone, letterbox, missing = run(story())
+    for shown in (listed, phone, letterbox):
+        assert "HỘP CÁT" in shown
+        assert '<html lang="vi">' in shown
+        assert "<script" not in shown
+    assert PERSON in listed
+    assert "đến hạn &lt;ngày mai&gt;" in phone
+    assert "Giấy hẹn" in letterbox
+    assert '<iframe sandbox srcdoc="&lt;p&gt;Chào &lt;b&gt;bà con' in letterbox
+    assert missing == 404
