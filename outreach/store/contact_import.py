@@ -106,13 +106,13 @@ class Merged:
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
 
 
-def prepare(connection: Connection, source: str) -> None:
+def prepare(connection: Connection, source: str, *, wait_ms: int = 10_000) -> None:
     """Make this session's staging tables and wait for another import into `source` to end.
 
     The lock and the tables last until the session ends, so the caller detaches and closes its connection. Raises
-    OutreachError when the other import does not end within ten seconds.
+    OutreachError when the other import does not end within `wait_ms` (a killed one ends when the server sees it gone).
     """
-    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(text(f"SET LOCAL lock_timeout = {wait_ms:d}"))
     try:
         connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": f"import {source}"})
     except OperationalError as error:

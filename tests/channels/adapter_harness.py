@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import socket
+import ssl
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
+import uvloop
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from channels.contract import Adapter, Content, Lease, Outgoing, SendError
 from channels.smtp_email import SmtpConfig, SmtpEmail
@@ -23,6 +31,9 @@ from channels.station import Station, StationConfig
 from channels.twilio_sms import TwilioConfig, TwilioSms
 
 T = TypeVar("T")
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+LOOPS: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+"""uvloop is what workers use."""
 SID = "AC" + "1" * 32
 TOKEN = "twilio-auth-token-7f3a"
 PASSWORD = "mail-password-91bd"
@@ -59,14 +70,15 @@ class Provider:
     got: list[Any] = field(default_factory=list)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], loop_factory: LoopFactory = asyncio.new_event_loop) -> T:
     """Run one test's work in a fresh event loop; nothing here may take longer than 20 s."""
 
     async def bounded() -> T:
         async with asyncio.timeout(20):
             return await work
 
-    return asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(bounded())
 
 
 def sms(key: str = "7.42.1", lease: Lease | None = None, **named: Any) -> Outgoing:
@@ -139,8 +151,6 @@ async def mute_server() -> AsyncIterator[tuple[int, bytearray]]:
 
 
 def unused_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -271,14 +281,14 @@ def mail_protocol(handler: MailHandler, *, password: str | None = PASSWORD, **op
 @asynccontextmanager
 async def mail_server(handler: MailHandler, **options: Any) -> AsyncIterator[int]:
     """A mail server on a free port."""
-    ssl = options.pop("ssl", None)
+    context = options.pop("ssl", None)
     protocols: list[SMTP] = []
 
     def one() -> SMTP:
         protocols.append(mail_protocol(handler, **options))
         return protocols[-1]
 
-    server = await asyncio.get_running_loop().create_server(one, "127.0.0.1", 0, ssl=ssl)
+    server = await asyncio.get_running_loop().create_server(one, "127.0.0.1", 0, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -316,5 +326,24 @@ ADAPTERS: dict[str, Opener] = {"twilio": twilio_in, "smtp": smtp_in, "station": 
 RECEIVED = datetime(2026, 11, 21, 3, 5, tzinfo=UTC)
 
 
-def as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS with a certificate of its own making, and that certificate's file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + timedelta(days=1))
+    alternative: x509.GeneralName = x509.DNSName(name)
+    if name[0].isdigit():
+        alternative = x509.IPAddress(ip_address(name))
+    builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+    made = builder.sign(key, hashes.SHA256())
+    file = folder / f"{name}.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    whole = folder / f"{name}-key.pem"
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    whole.write_bytes(secret + file.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(whole)
+    return context, file

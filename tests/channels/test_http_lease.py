@@ -7,10 +7,23 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from adapter_harness import (
+    LOOPS,
+    certificate,
+    http_server,
+    letter,
+    mail_server,
+    mute_server,
+    run,
+    sms,
+    smtp,
+    twilio,
+    unused_port,
+)
 from adapter_harness import MailHandler as Handler
-from adapter_harness import http_server, letter, mail_server, mute_server, run, sms, smtp, twilio, unused_port
 from aiohttp import web
 
 from channels import http
@@ -61,10 +74,11 @@ def server_in_a_thread() -> Iterator[tuple[int, threading.Event]]:
     listener.close()
 
 
-def test_between_the_check_and_the_write_the_loop_does_nothing_else() -> None:
+@pytest.mark.parametrize("loop", LOOPS)
+def test_between_the_check_and_the_write_the_loop_does_nothing_else(loop: str) -> None:
     with server_in_a_thread() as (port, arrived):
         lease = Watched(arrived)
-        error = run(error_of_post(f"http://127.0.0.1:{port}/", lease, timeout=5))
+        error = run(error_of_post(f"http://127.0.0.1:{port}/", lease, timeout=5), LOOPS[loop])
     assert lease.answer is True
     assert error.kind is ErrorKind.UNCERTAIN
 
@@ -137,9 +151,12 @@ def test_before_anything_is_written_a_failure_is_certain(url: str, kind: ErrorKi
     assert run(error_of_post(url, Lease.lasting(9))).kind is kind
 
 
-def test_an_e_mail_too_is_written_in_the_step_of_its_check() -> None:
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("tls", ["none", "implicit"])
+def test_an_e_mail_too_is_written_in_the_step_of_its_check(loop: str, tls: str, tmp_path: Path) -> None:
     """The server's thread has its own loop, so it can receive while ours is held up."""
     arrived, done, ports = threading.Event(), threading.Event(), []
+    context, ca_file = certificate(tmp_path, "127.0.0.1")
 
     class Telling(Handler):
         async def handle_DATA(self, server, session, envelope):  # type: ignore[no-untyped-def]
@@ -148,7 +165,7 @@ def test_an_e_mail_too_is_written_in_the_step_of_its_check() -> None:
 
     def serve() -> None:
         async def story() -> None:
-            async with mail_server(Telling()) as port:
+            async with mail_server(Telling(), ssl=context if tls == "implicit" else None) as port:
                 ports.append(port)
                 listening.set()
                 await asyncio.to_thread(done.wait)
@@ -162,11 +179,11 @@ def test_an_e_mail_too_is_written_in_the_step_of_its_check() -> None:
     lease = Watched(arrived)
 
     async def send() -> None:
-        adapter = smtp(ports[0], timeout=5)
+        adapter = smtp(ports[0], timeout=5, tls=tls, ca_file=ca_file)
         await adapter.send(letter(lease=lease))
         await adapter.aclose()
 
-    run(send())
+    run(send(), LOOPS[loop])
     done.set()
     thread.join(5)
     assert lease.answer is True

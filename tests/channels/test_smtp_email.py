@@ -8,17 +8,23 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from adapter_harness import BODY, MAILBOX, SUBJECT, MailHandler, everything_shown, letter, mail_server, run, smtp
+from adapter_harness import (
+    BODY,
+    MAILBOX,
+    SUBJECT,
+    MailHandler,
+    certificate,
+    everything_shown,
+    letter,
+    mail_server,
+    run,
+    smtp,
+)
 from aiosmtpd.smtp import Envelope
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, SendError
 from channels.smtp_email import SmtpConfig
@@ -230,29 +236,6 @@ def test_a_kept_connection_that_the_server_closed_is_replaced_without_an_error()
         assert len(handler.got) == 2
 
     run(story())
-
-
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS with a certificate of its own making, and that certificate's file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + timedelta(days=1))
-    alternative: x509.GeneralName = x509.DNSName(name)
-    if name[0].isdigit():
-        alternative = x509.IPAddress(ip_address(name))
-    builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-    made = builder.sign(key, hashes.SHA256())
-    file = folder / f"{name}.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    whole = folder / f"{name}-key.pem"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    whole.write_bytes(secret + file.read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(whole)
-    return context, file
 
 
 def over_tls(tls: str, context: ssl.SSLContext, ca_file: Path | None) -> None:
