@@ -20,7 +20,8 @@ from outreach.ticks import ticks
 def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for chatty in ("apscheduler", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         runtime = wiring.build(wiring.settings(), name="scheduler")
     except OutreachError as error:

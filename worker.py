@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -31,19 +32,22 @@ _hints = Hints(app, Redis.from_url(_servers.redis_url, socket_timeout=5, socket_
 def _sending() -> Sending:
     """This child's own dispatcher; made after the fork, when its first task comes."""
     sending = wiring.build(_settings, _servers, name="worker").sending()
-    sending.dispatcher.help = _hints.drain
-    return sending
+    return replace(sending, dispatcher=replace(sending.dispatcher, help=_hints.drain))
 
 
 register(app, _sending, _hints)
 
 
-@setup_logging.connect
 def _log(**_: Any) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("celery.app.trace", "celery.worker.strategy", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-@worker_process_shutdown.connect
 def _close(**_: Any) -> None:
     if _sending.cache_info().currsize:
         _sending().dispatcher.loop.close()
+
+
+setup_logging.connect(_log)
+worker_process_shutdown.connect(_close)

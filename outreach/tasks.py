@@ -8,7 +8,6 @@ from typing import Any
 
 import redis
 from celery import Celery
-from kombu import Queue
 
 from outreach.dispatch.drain import Drained
 from outreach.domain.words import Lane
@@ -26,7 +25,7 @@ def celery_app(redis_url: str) -> Celery:
     """The Celery application on a broker; a queue per lane, acknowledged early, one task at a time per child."""
     app = Celery("outreach", broker=_broker(redis_url))
     app.conf.update(
-        task_queues=[Queue(str(lane)) for lane in (Lane.REPLY, Lane.REMINDER, Lane.BULK)],
+        task_queues={str(lane): {"routing_key": str(lane)} for lane in (Lane.REPLY, Lane.REMINDER, Lane.BULK)},
         task_default_queue=str(Lane.BULK),
         task_ignore_result=True,
         task_acks_late=False,
@@ -109,6 +108,10 @@ def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drain
     if done.more:
         _quietly(lambda: hints.drain(account, lane))
     return done
+
+
+def _key(account: str, lane: Lane) -> str:
+    return f"outreach:hint:{account}:{lane}"
 
 
 def _quietly(call: Callable[[], Any]) -> None:

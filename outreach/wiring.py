@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import redis
+from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
@@ -27,6 +30,7 @@ from outreach.settings import Settings
 from outreach.store import claims, migrate
 from outreach.store.clock import DatabaseClock
 from outreach.store.engine import connect, ready
+from outreach.web.app import create
 
 _embedded: dict[Path, Embedded] = {}
 
@@ -78,6 +82,21 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
         receiver=lambda: _receiver(engine, keys, clock, accounts),
     )  # fmt: skip
+
+
+def web_app() -> FastAPI:
+    """The web application of this process: `uvicorn --factory outreach.wiring:web_app`.
+
+    Ends the process with a line that says what to do where something is missing or wrong. Uvicorn's own access log
+    is silenced, since it writes whole addresses, tokens and all.
+    """
+    silent = logging.getLogger("uvicorn.access")
+    silent.handlers.clear()
+    silent.propagate = False
+    try:
+        return create(build(settings(), name="web"), on_stop=release)
+    except OutreachError as error:
+        sys.exit(str(error))
 
 
 def key_ring(chosen: Settings) -> KeyRing:

@@ -14,7 +14,8 @@ from outreach.domain.vietnamese import plain
 _BUSINESS_SHARE = 0.04 * 3.3
 """Of households: about 4 % of all records, as a household has 3.3 people on average."""
 _SIZES = Weighted({"1": 11, "2": 20, "3": 25, "4": 26, "5": 11, "6": 7})
-_BANDS = tuple(accumulate(share for _, _, share in names.AGE_BANDS))
+_BANDS = tuple(accumulate(share if youngest >= 18 else 1.5 * share for youngest, _, share in names.AGE_BANDS))
+"""Of all but the heads of households, who are adults: so the whole has its share of children."""
 _ADULT_BANDS = tuple(accumulate(share if youngest >= 18 else 0.0 for youngest, _, share in names.AGE_BANDS))
 _DOMAINS = ("example.org", "example.net", "example.com")
 _WORK = Weighted({"farmer": 28, "worker": 24, "trader": 16, "office": 12, "freelance": 12, "homemaker": 8})

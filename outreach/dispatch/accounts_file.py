@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -39,6 +39,9 @@ def _per_second(value: object) -> object:
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class _Common(BaseModel):
@@ -99,15 +102,14 @@ def _account(
         raise _Mistakes([("", "must be a table of settings")])
     if _NAME.fullmatch(name) is None:
         raise _Mistakes([("", "a name has small letters, digits and hyphens, at most 40")])
-    values, missing = _expanded(section, environment)
-    common_keys = set(_Common.model_fields)
-    common = _parse(_Common, {key: value for key, value in values.items() if key in common_keys}, missing)
-    try:
-        adapter = [adapter_class(str(channel), common.provider) for channel in common.channel][0]
-    except UnknownProviderError as error:
-        raise _Mistakes([("provider", str(error))]) from None
-    own = {key: value for key, value in values.items() if key not in common_keys}
-    config = _parse(adapter.Config, own, missing, also=common_keys)
+    values, mistakes = _expanded(section, environment)
+    shared = {key: value for key, value in values.items() if key in _Common.model_fields}
+    own = {key: value for key, value in values.items() if key not in shared}
+    common = _parse(_Common, shared, mistakes)
+    adapter = _adapter(values, mistakes)
+    config = None if adapter is None else _parse(adapter.Config, own, mistakes, also=set(_Common.model_fields))
+    if mistakes or adapter is None or common is None:
+        raise _Mistakes(mistakes)
     capabilities = adapter.capabilities
     account = Account(
         name=name, channels=common.channel, provider=common.provider, rate=common.rate,
@@ -118,16 +120,26 @@ def _account(
     return account, lambda: adapter(config, timeout=timeout)
 
 
-def _parse(model: Any, values: dict[str, Any], missing: list[tuple[str, str]], also: set[str] | None = None) -> Any:
+def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type[Adapter] | None:
+    channels, provider = _listed(values.get("channel", [])), values.get("provider")
+    if not isinstance(channels, list) or not isinstance(provider, str) or not set(channels) <= set(Channel):
+        return None  # the shared settings say what is wrong
     try:
-        parsed = model.model_validate(values)
+        return [adapter_class(str(channel), provider) for channel in channels][0]
+    except UnknownProviderError as error:
+        mistakes.append(("provider", str(error)))
+        return None
+
+
+def _parse(
+    model: type[T], values: dict[str, Any], mistakes: list[tuple[str, str]], also: set[str] | None = None
+) -> T | None:
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
         known = {info.alias or field for field, info in model.model_fields.items()} | (also or set())
-        found = [_explained(one, known) for one in error.errors(include_input=False, include_url=False)]
-        raise _Mistakes(missing + found) from None
-    if missing:
-        raise _Mistakes(missing)
-    return parsed
+        mistakes += [_explained(one, known) for one in error.errors(include_input=False, include_url=False)]
+        return None
 
 
 def _explained(error: Any, known: set[str]) -> tuple[str, str]:

@@ -85,7 +85,7 @@ class Dispatcher:
     public_url: str
     lease_s: float
     stopping: Callable[[], bool] = field(default=lambda: False)
-    help: Callable[[str, Lane], None] = field(default=lambda account, lane: None)
+    help: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     pause: Callable[[float], None] = time.sleep
 
     def drain(self, account_name: str, lane: Lane, *, longest: float | None = None) -> Drained:

@@ -18,11 +18,14 @@ from outreach.domain.lifecycle import RUN, CampaignAction, CampaignState, RunSta
 from outreach.domain.rendering import TemplateSource
 from outreach.domain.segments import Segment, segment_to_json
 from outreach.domain.states import DeliveryState
+from outreach.domain.words import CascadeMode, Channel
 from outreach.planning.forecast import Forecast
 from outreach.store import campaigns, deliveries, runs
 from outreach.store.campaigns import Version
+from outreach.store.runs import Run
 from outreach.store.versions import read_version
 
+BOUNCES_WITHIN = timedelta(hours=72)
 _SOON = timedelta(hours=24)
 
 
@@ -312,11 +315,17 @@ def _finish(engine: Engine, slug: str, now: datetime) -> bool:
         last_day_over = now.astimezone(definition.zone).date() > definition.ends
         if not over or (reminders and not last_day_over):
             return False
-        if any(run.state not in ended for run in runs.of_campaign(connection, slug)):
+        if any(run.state not in ended or _may_bounce(run, now) for run in runs.of_campaign(connection, slug)):
             return False
         campaigns.act(connection, campaign, CampaignAction.FINISH)
         campaigns.note(connection, who="engine", action="finish", what=slug)
     return True
+
+
+def _may_bounce(run: Run, now: datetime) -> bool:
+    """Whether an e-mail of this run may still come back, so that its people must be handed on to a next channel."""
+    follows = run.mode is CascadeMode.CASCADE and Channel.EMAIL in run.steps[:-1]
+    return follows and run.finished_at is not None and run.finished_at + BOUNCES_WITHIN > now
 
 
 def _digest(content: Mapping[str, Any]) -> str:

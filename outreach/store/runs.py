@@ -35,6 +35,7 @@ class Run:
     not_after: timedelta
     audience: int | None
     cost: int | None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +164,5 @@ def _run(row: Any) -> Run:
         state=RunState(row.state), reason=row.reason, lane=Lane(row.lane),
         message_class=MessageClass(row._mapping["class"]), steps=tuple(Channel(step) for step in row.steps),
         mode=CascadeMode(row.mode), wait=timedelta(seconds=row.wait_s), not_after=timedelta(seconds=row.not_after_s),
-        audience=row.audience, cost=row.cost,
+        audience=row.audience, cost=row.cost, finished_at=row.finished_at,
     )  # fmt: skip

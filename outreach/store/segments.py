@@ -45,11 +45,11 @@ def count(connection: Connection, rule: Rule, *, scope: Scope, today: date, unit
     people = select_contacts(rule, scope=scope, today=today, unit=unit).cte("people")
     total = select(func.count()).select_from(people)
     by_stored = (
-        select(addresses.c.channel, func.count(distinct(addresses.c.contact_id)))
+        select(addresses.c.channel, func.count(distinct(addresses.c.contact_id)).label("people"))
         .join(people, people.c.id == addresses.c.contact_id)
         .group_by(addresses.c.channel)
     )
-    stored: dict[str, int] = dict(connection.execute(by_stored).tuples().all())
+    stored = {row.channel: row.people for row in connection.execute(by_stored)}
     by_channel = {channel: stored.get(channel.addressed_by.value, 0) for channel in Channel if channel.to_people}
     return SegmentCount(connection.execute(total).scalar_one(), by_channel)
 

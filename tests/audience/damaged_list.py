@@ -32,8 +32,8 @@ DUPLICATES = 400
 ROWS = 20_000
 BLANK_LINES = 15
 
-_GIVEN = "Hùng,Lan,Tuấn,Hòa,Ngọc,Thủy,Dũng,Hương,Sơn,Quỳnh".split(",")
-_FAMILY = "Nguyễn,Trần,Lê,Phạm,Hoàng,Vũ,Đặng,Bùi".split(",")
+_GIVEN = ["Hùng", "Lan", "Tuấn", "Hòa", "Ngọc", "Thủy", "Dũng", "Hương", "Sơn", "Quỳnh"]
+_FAMILY = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi"]
 
 
 @dataclass
@@ -41,6 +41,9 @@ class DamagedList:
     """Where the file is, and what is in it: rejected lines with their columns, secrets no report may repeat."""
 
     path: Path
+    good: int = 0
+    duplicates: int = 0
+    mended: int = 0
     rejected: dict[int, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
 
@@ -53,7 +56,11 @@ def write_damaged(path: Path, unit_codes: list[str], *, seed: int = 7) -> Damage
     kinds += ["good"] * (ROWS - DUPLICATES - len(kinds))
     random.shuffle(kinds)
     rows = [(kind, _damaged(_good(random, number, unit_codes), kind, random)) for number, kind in enumerate(kinds)]
-    rows += [_again(random.choice(rows), random) for _ in range(DUPLICATES)]
+    made.good = sum(kind not in REJECTED for kind, _ in rows)
+    repeated = [_again(random.choice(rows), random) for _ in range(DUPLICATES)]
+    made.duplicates = sum(kind not in REJECTED for kind, _ in repeated)
+    rows += repeated
+    made.mended = sum(kind in MENDED for kind, _ in rows)
     blanks = {random.randrange(1, ROWS) for _ in range(BLANK_LINES * 2)}
     lines = [";".join(HEADINGS)]
     for number, (kind, cells) in enumerate(rows):

@@ -90,7 +90,11 @@ def test_without_an_id_the_name_birth_date_sex_and_unit_find_a_person_again(
     head = "full_name;birth_date;sex;unit_code;phone"
     bring_in(engine, keys, write(file, head, f"Lê Hoà;1990;nữ;{BA_DINH};0912345678"))
     again = write(
-        file, head, f"LÊ  HÒA;01/01/1990;F;{BA_DINH};0912345679", f"Lê Hoà;1990;nữ;{HOAN_KIEM};", f"Lê Hoá;1990;nữ;{BA_DINH};"
+        file,
+        head,
+        f"LÊ  HÒA;01/01/1990;F;{BA_DINH};0912345679",
+        f"Lê Hoà;1990;nữ;{HOAN_KIEM};",
+        f"Lê Hoá;1990;nữ;{BA_DINH};",
     )
     assert counts(bring_in(engine, keys, again)) == {"rows": 3, "added": 2, "updated": 1}
     assert phones(engine, keys, "LÊ HÒA") == ["+84912345679"]
@@ -114,9 +118,7 @@ def test_a_row_without_an_id_that_fits_two_people_is_refused(engine: Engine, key
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 100])
-def test_the_first_of_two_rows_of_one_person_counts(
-    engine: Engine, keys: KeyRing, file: Path, chunk_rows: int
-) -> None:
+def test_the_first_of_two_rows_of_one_person_counts(engine: Engine, keys: KeyRing, file: Path, chunk_rows: int) -> None:
     rows = ("1;Lê An;0912345678", "1;LÊ AN;0912345679", ";Trần Bình;", ";Trần Bình;0912345670", "1;Phạm Cúc;")
     report = bring_in(engine, keys, write(file, "external_id;full_name;phone", *rows), chunk_rows=chunk_rows)
     assert counts(report) == {"rows": 5, "added": 2, "duplicates": 2, "rejected": 1}
@@ -175,9 +177,7 @@ def test_a_nul_a_long_cell_and_a_line_break_cost_their_rows_only(engine: Engine,
     assert [row["row"] for row in rejects(report)] == ["2", "3", "4"]
 
 
-@pytest.mark.parametrize(
-    ("code", "stored"), [("70", "00070"), ("1", "01"), ("00070", "00070")]
-)
+@pytest.mark.parametrize(("code", "stored"), [("70", "00070"), ("1", "01"), ("00070", "00070")])
 def test_zeros_a_spreadsheet_took_from_a_unit_are_put_back(
     engine: Engine, keys: KeyRing, file: Path, code: str, stored: str
 ) -> None:

@@ -31,7 +31,9 @@ def headings(tmp_path: Path, data: bytes, encoding: str | None = None) -> Delimi
 CELL = st.text(st.characters(exclude_characters="\r", exclude_categories=("Cs",)), max_size=12)
 
 
-@given(st.lists(st.lists(CELL, min_size=3, max_size=3).filter(lambda row: any(cell.strip() for cell in row)), max_size=8))
+@given(
+    st.lists(st.lists(CELL, min_size=3, max_size=3).filter(lambda row: any(cell.strip() for cell in row)), max_size=8)
+)
 def test_whatever_a_csv_writer_writes_is_read_again(rows: list[list[str]]) -> None:
     text = io.StringIO()
     csv.writer(text, delimiter=";", lineterminator="\n").writerows(rows)
@@ -72,7 +74,11 @@ def test_a_very_long_line_costs_itself_only(tmp_path: Path) -> None:
     file = tmp_path / "long.csv"
     file.write_text("a;b\n" + "x" * (5 * MAX_LINE) + "\nc;d\n", encoding="utf-8")
     rows = list(RecordReader(read_lines(file, "utf-8"), delimiter=";", columns=2, first=1))
-    assert rows == [Record(1, ["a", "b"]), Broken(2, "the line is longer than 100,000 characters"), Record(3, ["c", "d"])]
+    assert rows == [
+        Record(1, ["a", "b"]),
+        Broken(2, "the line is longer than 100,000 characters"),
+        Record(3, ["c", "d"]),
+    ]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

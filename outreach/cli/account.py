@@ -1,0 +1,86 @@
+"""`outreach account`: the providers this installation sends through."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from outreach.cli.options import As, Json
+from outreach.cli.output import local, print_json, print_table, say
+from outreach.cli.session import Session, acting, session_of
+from outreach.domain.errors import NotFound
+from outreach.domain.mistakes import unknown
+from outreach.store import accounts, campaigns
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Provider accounts: list them, put them back into service."""
+
+
+@app.command("list", epilog="Example: outreach account list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """The accounts of accounts.toml, their limits, and which of them wait for somebody to mend them."""
+    session = session_of(context)
+    listed = _accounts(session)
+    if as_json:
+        print_json({"accounts": listed})
+        return
+    zone = session.settings().zone
+    rows = [
+        (
+            one["name"],
+            " ".join(one["channels"]),
+            one["provider"],
+            f"{one['rate']:g}/s",
+            one["price"],
+            f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}" if one["paused"] else "in service",
+        )
+        for one in listed
+    ]
+    print_table("", ("account", "channels", "provider", "rate", "VND", "state"), rows)
+
+
+def _accounts(session: Session) -> list[dict[str, Any]]:
+    with session.runtime().engine.connect() as connection:
+        out = accounts.paused(connection)
+    return [
+        {
+            "name": account.name,
+            "channels": [str(channel) for channel in account.channels],
+            "provider": account.provider,
+            "rate": account.rate,
+            "burst": account.burst,
+            "price": account.price,
+            "weight": account.weight,
+            "unit": account.unit,
+            "paused": account.name in out,
+            "code": out[account.name].code if account.name in out else "",
+            "reason": out[account.name].reason if account.name in out else "",
+            "since": out[account.name].since if account.name in out else None,
+        }
+        for account in session.runtime().accounts.values()
+    ]
+
+
+@app.command(epilog="Example: outreach account resume sms-main")
+def resume(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account.")],
+    who: As = None,
+    as_json: Json = False,
+) -> None:
+    """Put an account back into service once its cause is mended; what waits for it then leaves."""
+    runtime = session_of(context).runtime()
+    if name not in runtime.accounts:
+        raise NotFound(unknown("account", name, runtime.accounts))
+    with runtime.engine.begin() as connection:
+        resumed = accounts.resume(connection, name)
+        if resumed:
+            campaigns.note(connection, who=acting(who), action="resume account", what=name)
+    if as_json:
+        print_json({"account": name, "resumed": resumed})
+    say(f"{name} is in service again" if resumed else f"{name} was in service already")

@@ -1,0 +1,109 @@
+"""`outreach audience`: people in, people counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outreach.audience.importing import ImportOptions, import_file
+from outreach.audience.synthetic import synthesise as invent
+from outreach.cli.options import DryRun, Encoding, Json, UnitCode
+from outreach.cli.output import print_json, print_table, progress, say
+from outreach.cli.session import Session, session_of
+from outreach.domain.errors import NotFound
+from outreach.domain.mistakes import unknown
+from outreach.domain.scope import EVERYTHING
+from outreach.domain.segment_file import load_segments
+from outreach.domain.words import Channel
+from outreach.store import segments, units
+
+app = typer.Typer(no_args_is_help=True)
+File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV: with , or ; or tabs, a line of headings first.")]
+
+
+@app.callback()
+def group() -> None:
+    """People: import, invent and count them."""
+
+
+def import_options(session: Session, *, encoding: str | None, dry_run: bool) -> ImportOptions:
+    """How a file is imported here; a Zalo id or a chat belongs to the one account that could write to it."""
+    bound: dict[Channel, str] = {}
+    for channel in (channel for channel in Channel if channel.account_bound):
+        serving = [account.name for account in session.runtime().accounts.values() if account.serves(channel)]
+        if len(serving) == 1:
+            bound[channel] = serving[0]
+    return ImportOptions(
+        today=session.today(), encoding=encoding, dry_run=dry_run, accounts=bound, zone=session.settings().zone
+    )
+
+
+@app.command("import", epilog="Example: outreach audience import nguoi-dan.csv --source xa-dong-anh")
+def import_(
+    context: typer.Context,
+    file: File,
+    source: Annotated[str, typer.Option("--source", metavar="NAME", help="The list these people come from.")] = "main",
+    dry_run: DryRun = False,
+    encoding: Encoding = None,
+    as_json: Json = False,
+) -> None:
+    """Store the good rows of a list; write the others to a rejects file with row, column and reason."""
+    session = session_of(context)
+    runtime = session.runtime()
+    options = import_options(session, encoding=encoding, dry_run=dry_run)
+    with progress("rows") as told:
+        report = import_file(runtime.engine, file, source=source, keys=runtime.keys, options=options, progress=told)
+    figures = {name: value for name, value in asdict(report).items() if name != "rejects_file"}
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_table(f"{file.name}{' (dry run: nothing stored)' if dry_run else ''}", list(figures), [figures.values()])
+    if report.rejected:
+        say(f"{report.rejected:,} rows were left out; which and why: {report.rejects_file}")
+
+
+@app.command(epilog="Example: outreach audience synthesise 20000 --unit 01 --seed 7")
+def synthesise(
+    context: typer.Context,
+    n: Annotated[int, typer.Argument(metavar="N", min=0, help="How many people this unit and seed shall have.")],
+    unit: UnitCode = None,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, other people.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Invent a population: never anybody's number or address, the same people for the same seed."""
+    session = session_of(context)
+    runtime = session.runtime()
+    added = invent(runtime.engine, n, unit=unit, seed=seed, keys=runtime.keys, today=session.today())
+    if as_json:
+        print_json({"added": added})
+    say(f"{added:,} invented people added")
+
+
+@app.command(epilog="Example: outreach audience count elderly --unit 01")
+def count(
+    context: typer.Context,
+    segment: Annotated[str, typer.Argument(metavar="SEGMENT", help="A name from campaigns/segments.yaml.")],
+    unit: UnitCode = None,
+    as_json: Json = False,
+) -> None:
+    """How many people a segment has, and how many of them an address for each channel."""
+    session = session_of(context)
+    file = session.settings().campaigns_dir / "segments.yaml"
+    known = load_segments(file)
+    if segment not in known:
+        raise NotFound(f"{unknown('segment', segment, known)} (in {file})")
+    with session.runtime().engine.connect() as connection:
+        below = units.path_of(connection, unit) if unit else ""
+        rule = known[segment].where
+        counted = segments.count(connection, rule, scope=EVERYTHING, today=session.today(), unit=below)
+    if as_json:
+        print_json({"segment": segment, "contacts": counted.contacts, "by_channel": dict(counted.by_channel)})
+        return
+    print_table(
+        f"{known[segment].title}: {counted.contacts:,} contacts",
+        ("channel", "with an address"),
+        [(str(channel), people) for channel, people in counted.by_channel.items()],
+    )

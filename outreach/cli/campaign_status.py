@@ -1,0 +1,5 @@
+"""How far a campaign is."""
+
+import typer
+
+app = typer.Typer()

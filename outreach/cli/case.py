@@ -1,0 +1,50 @@
+"""`outreach case`: the files at the one-stop shop that reminders are about."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from outreach.audience.cases import import_cases
+from outreach.cli.audience import File, import_options
+from outreach.cli.options import DryRun, Encoding, Json
+from outreach.cli.output import print_json, print_table, progress, say
+from outreach.cli.session import session_of
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Cases with due dates, what reminders are made of: import them."""
+
+
+@app.command("import", epilog="Example: outreach case import ho-so.csv --people xa-dong-anh")
+def import_(
+    context: typer.Context,
+    file: File,
+    source: Annotated[str, typer.Option("--source", metavar="NAME", help="The list these cases come from.")] = "main",
+    people: Annotated[
+        str, typer.Option("--people", metavar="NAME", help="The list of people in which their persons are looked up.")
+    ] = "main",
+    dry_run: DryRun = False,
+    encoding: Encoding = None,
+    as_json: Json = False,
+) -> None:
+    """Store the good rows of a list of cases; a moved due date is reminded of again, a closed case never."""
+    session = session_of(context)
+    runtime = session.runtime()
+    options = import_options(session, encoding=encoding, dry_run=dry_run)
+    with progress("rows") as told:
+        report = import_cases(
+            runtime.engine, file, source=source, people=people, keys=runtime.keys, options=options, progress=told
+        )
+    figures = {name: value for name, value in asdict(report).items() if name != "rejects_file"}
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_table(f"{file.name}{' (dry run: nothing stored)' if dry_run else ''}", list(figures), [figures.values()])
+    if report.rejected:
+        say(f"{report.rejected:,} rows were left out; which and why: {report.rejects_file}")

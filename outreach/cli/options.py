@@ -1,0 +1,20 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="EMAIL", envvar="OUTREACH_USER", help="Who acts. Default: this system's user."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask back.")]
+Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The campaign.")]
+UnitCode = Annotated[str | None, typer.Option("--unit", metavar="CODE", help="Only this unit and all below it.")]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Of the file, as Python names it. Default: UTF-8, with or without BOM.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; store nothing.")]

@@ -1,0 +1,136 @@
+"""What commands print: JSON for programs on stdout, tables for people, everything else on stderr."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from outreach.domain.errors import OutreachError
+
+_WIDE = 140
+"""Columns of a table that goes to no terminal."""
+_RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+def say(text: str) -> None:
+    """A line for the person at the keyboard, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def warn(text: str) -> None:
+    """A line that must not be overlooked, on stderr."""
+    typer.secho(text, file=sys.stderr, err=True, fg=typer.colors.YELLOW, bold=True)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The one JSON document of a command, on stdout."""
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=_plain), flush=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people: on stdout at a terminal, on stderr where a pipe or a file takes stdout."""
+    table = make_table(title, columns, rows)
+    at_terminal = sys.stdout.isatty()
+    file = sys.stdout if at_terminal else sys.stderr
+    Console(file=file, highlight=False, width=None if file.isatty() else _WIDE).print(table)
+
+
+def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """The table itself, for a live display; columns that hold only numbers stand to the right."""
+    listed = [[_cell(cell) for cell in row] for row in rows]
+    numeric = [bool(listed) and all(_is_number(row[at]) for row in listed) for at in range(len(columns))]
+    table = Table(title=Text(title, "bold") if title else None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    for at, name in enumerate(columns):
+        table.add_column(Text(name), justify="right" if numeric[at] else "left", overflow="fold", no_wrap=at == 0)
+    for row in listed:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "" or cell.replace(",", "").replace(".", "").rstrip("%").strip().isdigit()
+
+
+def local(moment: datetime | None, zone: ZoneInfo) -> str:
+    """A moment as people of `zone` read it, "" for none."""
+    return "" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask at a terminal and stop (exit 1) at anything but yes; whoever calls without a terminal has decided."""
+    if yes or not sys.stdin.isatty():
+        return
+    if not typer.confirm(question, err=True):
+        raise OutreachError("nothing was done")
+
+
+class Told(Protocol):
+    """Takes how far something has come."""
+
+    def __call__(self, done: int) -> None:
+        """`done` of the things counted are finished."""
+        ...
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Told]:
+    """A running count on stderr while the block lasts; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a table for spreadsheets (UTF-8 with BOM, mode 600), cells that would be formulas as text; returns rows."""
+    written = 0
+    try:
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow([_harmless(cell) for cell in row])
+                written += 1
+    except OSError as error:
+        raise OutreachError(f"{path}: cannot be written: {error.strerror}; choose another file") from None
+    return written
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_RISKY) else cell

@@ -1,0 +1,30 @@
+"""`outreach sandbox`: the provider simulator alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from outreach.cli.output import say
+from outreach.cli.parts import become
+from outreach.cli.session import session_of
+from outreach.local.up import SandboxPart, sandbox_argv
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: outreach sandbox --fail-share 0.1",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def sandbox(
+    context: typer.Context,
+    http_port: Annotated[int, typer.Option("--http-port", min=0, max=65535, help="0: any free one.")] = 8977,
+    smtp_port: Annotated[int, typer.Option("--smtp-port", min=0, max=65535, help="0: any free one.")] = 8978,
+) -> None:
+    """Run the provider simulator: it sends nothing to anybody. Further options as in docs/channels/sandbox.md."""
+    data = session_of(context).settings().data_dir / "sandbox"
+    simulator = SandboxPart(data, http_port, smtp_port, tuple(context.args))
+    say(f"citizens' phones: {simulator.url if http_port else 'see ' + str(data / 'sandbox.json')}")
+    become(sandbox_argv(simulator))

@@ -1,0 +1,70 @@
+"""`outreach up`: everything on this machine."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+import typer
+
+from outreach.cli.output import say
+from outreach.cli.parts import Host, Port, Workers
+from outreach.cli.session import Session, session_of
+from outreach.local import up as local
+from outreach.local.embedded import Servers
+from outreach.local.supervisor import Supervisor
+from outreach.settings import Settings
+
+app = typer.Typer()
+_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_RATE = 8977, 8978, 100
+
+
+@app.command(epilog="Example: outreach up --sandbox")
+def up(
+    context: typer.Context,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Workers = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Run the provider simulator too, and send to it if there are no accounts.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: servers, web, scheduler, workers. Ctrl-C stops it, resending nothing."""
+    session = session_of(context)
+    settings = session.settings()
+    port = port or local.free_port()
+    local.need_port(host, port, "the web")
+    simulator = _sandbox(settings) if sandbox else None
+    servers, embedded = local.acquire(settings, say)
+    try:
+        _prepare(session, settings, servers)
+        parts = local.parts(
+            settings, servers, host=host, port=port, workers=workers or settings.workers, sandbox=simulator
+        )
+        supervisor = Supervisor(parts, embedded=embedded, log_dir=settings.data_dir / "log", announce=say)
+        say(f"web: http://{host}:{port}" + (f"   citizens' phones: {simulator.url}" if simulator else ""))
+        say(f"logs: {settings.data_dir / 'log'}   Ctrl-C stops everything")
+        stop = threading.Event()
+        with supervisor.stopping_on_signals(stop):
+            supervisor.run(stop)
+    finally:
+        if embedded is not None:
+            embedded.release()
+
+
+def _sandbox(settings: Settings) -> local.SandboxPart:
+    local.need_port("127.0.0.1", _SANDBOX_HTTP, "the sandbox")
+    local.need_port("127.0.0.1", _SANDBOX_SMTP, "the sandbox")
+    simulator = local.SandboxPart(settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP)
+    if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
+        say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")
+    return simulator
+
+
+def _prepare(session: Session, settings: Settings, servers: Servers) -> None:
+    """Bring the schema up to date and read the accounts once, so that mistakes are told before anything runs."""
+    runtime = session.build(
+        settings.model_copy(update={"database_url": servers.database_url, "redis_url": servers.redis_url})
+    )
+    runtime.engine.dispose()
+    runtime.redis.close()

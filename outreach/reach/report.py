@@ -1,0 +1,230 @@
+"""The report of a campaign's reach: measured, estimated and combined apart, each person once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from outreach.domain.clock import Clock
+from outreach.domain.errors import NotFound
+from outreach.domain.frozen import Frozen
+from outreach.domain.scope import EVERYTHING, Scope
+from outreach.domain.segments import Rule
+from outreach.domain.words import Channel
+from outreach.reach import targets
+from outreach.reach.areas import Areas, Row, summed
+from outreach.reach.estimates import RULE, Figures, heard_by, loudest, of_area, total, without_estimate
+from outreach.reach.targets import TargetNow
+from outreach.store import broadcasts, campaigns, units
+from outreach.store import reach as store
+from outreach.store.broadcasts import Heard
+from outreach.store.reach import Grouping, Tally
+from outreach.store.versions import read_version
+
+_FILLED_AT_ONCE = 20_000
+NO_SEGMENT = "Không thuộc nhóm nào"
+
+
+class By(StrEnum):
+    """What the lines of a report are."""
+
+    UNIT = "unit"
+    SEGMENT = "segment"
+    CHANNEL = "channel"
+    MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A campaign's reach at a moment. `stations` and `confirmed` count (message, station) broadcasts."""
+
+    campaign: str
+    title: str
+    at: datetime
+    unit: str
+    figures: Figures
+    by: By | None
+    rows: tuple[Row, ...]
+    targets: tuple[TargetNow, ...]
+    stations: int
+    confirmed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, with the rule in words."""
+        return {
+            "campaign": self.campaign,
+            "title": self.title,
+            "at": self.at.isoformat(),
+            "unit": self.unit,
+            "people_reached": self.figures.measured,
+            **_figures(self.figures),
+            "dimension": None if self.by is None else str(self.by),
+            "by": {row.key: self._row(row) for row in self.rows},
+            "targets": [target.to_json() for target in self.targets],
+            "broadcasts": {"stations": self.stations, "confirmed": self.confirmed},
+            "rule": RULE,
+        }
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        first = {"first": row.figures.first} if self.by in (By.CHANNEL, By.MESSAGE) else {}
+        return {"name": row.name, **_figures(row.figures), **first}
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    share = figures.share
+    return {
+        "audience": figures.audience,
+        "measured": figures.measured,
+        "estimated": figures.estimated,
+        "combined": figures.combined,
+        "share": None if share is None else round(share, 4),
+    }
+
+
+def reach(
+    engine: Engine,
+    slug: str,
+    *,
+    clock: Clock,
+    scope: Scope,
+    by: By | None = None,
+    unit: str = "",
+    every: bool = False,
+) -> Report:
+    """Who was reached, under the rules of `outreach.reach.estimates`.
+
+    `unit` narrows the report to a unit and everything below it; lines by unit are then its children. `every`: a line
+    for each unit people are counted at. Raises NotFound for a campaign or unit that is not there or out of scope.
+    """
+    with engine.connect() as connection:
+        narrowed = _narrowed(connection, unit, scope)
+        campaign = campaigns.get(connection, slug)
+        n = campaign.approved_version or campaign.version
+        frozen = read_version(connection, slug, n, campaign.shift_days)
+    today = clock.now().astimezone(frozen.definition.zone).date()
+    rules = _rules(frozen)
+    _take_down_segments(engine, slug, rules, today)
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        store.gather_people(connection, slug, rules, today, scope=narrowed)
+        counted = _Counted(connection, slug, frozen, narrowed)
+        return Report(
+            campaign=slug, title=frozen.definition.title, at=clock.now(), unit=unit, figures=counted.overall(), by=by,
+            rows=tuple(() if by is None else counted.rows(by, every=every, descend=not unit)),
+            targets=tuple(targets.measure(connection, slug, target) for target in frozen.definition.targets),
+            stations=sum(one.stations for one in counted.heard),
+            confirmed=sum(one.confirmed for one in counted.heard),
+        )  # fmt: skip
+
+
+def _narrowed(connection: Connection, unit: str, scope: Scope) -> Scope:
+    if not unit:
+        return scope
+    path = units.path_of(connection, unit)
+    if not path.startswith(scope.path):
+        raise NotFound(f'there is no unit "{unit}" among those you may see')
+    return Scope(path, scope.who)
+
+
+def _rules(frozen: Frozen) -> dict[str, Rule]:
+    named = {name: segment.where for name, segment in frozen.segments.items()}
+    own = {
+        f"target:{target.id}": target.segment
+        for target in frozen.definition.targets
+        if target.segment is not None and not isinstance(target.segment, str)
+    }
+    return {**named, **own}
+
+
+def _take_down_segments(engine: Engine, slug: str, rules: Mapping[str, Rule], today: date) -> None:
+    """A slice at a time, so that receipts never wait long."""
+    filled = _FILLED_AT_ONCE
+    while filled == _FILLED_AT_ONCE:
+        with engine.begin() as connection:
+            filled = store.fill_segments(connection, slug, rules, today, limit=_FILLED_AT_ONCE, scope=EVERYTHING)
+
+
+class _Counted:
+    """The gathered people of one transaction, counted and put together with what was heard."""
+
+    def __init__(self, connection: Connection, slug: str, frozen: Frozen, scope: Scope) -> None:
+        self._connection = connection
+        self._slug = slug
+        self._frozen = frozen
+        self._base = scope.path
+        self.heard: Sequence[Heard] = broadcasts.heard(connection, slug, scope=scope)
+        speaking = {one.unit_code for one in self.heard}
+        self._areas = Areas(store.unit_names(connection, scope=scope), speaking)
+        self._by_home = self._put_together(store.tallies(connection, slug, None), _estimates(self.heard))
+
+    def overall(self) -> Figures:
+        """The campaign as a whole."""
+        return total(self._by_home.values())
+
+    def rows(self, by: By, *, every: bool, descend: bool) -> list[Row]:
+        """The lines of the report."""
+        match by:
+            case By.UNIT:
+                return self._areas.rows(self._by_home, self._base, every=every, descend=descend)
+            case By.SEGMENT:
+                return self._segments()
+            case By.CHANNEL:
+                return self._channels()
+            case By.MESSAGE:
+                return self._messages()
+
+    def _put_together(self, tallies: Iterable[Tally], estimates: Mapping[str, int]) -> dict[str, Figures]:
+        counted = summed((self._areas.home(one.unit_code), _plain(one)) for one in tallies)
+        return {
+            home: of_area(people.audience, people.measured, people.first, estimates.get(home, 0))
+            for home, people in counted.items()
+        }
+
+    def _group(self, tallies: Iterable[Tally], key: str, heard: Sequence[Heard]) -> Figures:
+        chosen = [one for one in tallies if one.key == key]
+        return total(self._put_together(chosen, _estimates(heard)).values())
+
+    def _segments(self) -> list[Row]:
+        """A person in several segments counts in each; loudspeakers only where a message was told to that segment."""
+        tallies = store.tallies(self._connection, self._slug, Grouping.SEGMENT)
+        rows = []
+        for key in sorted({one.key for one in tallies} | set(self._frozen.segments), key=lambda key: (not key, key)):
+            told = {message.id for message in self._frozen.definition.messages if message.segment == key}
+            heard = [one for one in self.heard if one.message in told]
+            figures = self._group(tallies, key, heard)
+            title = self._frozen.segments[key].title if key in self._frozen.segments else key or NO_SEGMENT
+            rows.append(Row(key, title, figures if heard or not self.heard else without_estimate(figures)))
+        return rows
+
+    def _channels(self) -> list[Row]:
+        tallies = store.tallies(self._connection, self._slug, Grouping.CHANNEL)
+        used = {one.key for one in tallies}
+        return [
+            Row(channel, channel, self._group(tallies, channel, () if channel.to_people else self.heard))
+            for channel in Channel
+            if channel in used
+        ]
+
+    def _messages(self) -> list[Row]:
+        tallies = store.tallies(self._connection, self._slug, Grouping.MESSAGE)
+        titles = {message.id: message.title or message.id for message in self._frozen.definition.messages}
+        keys = [*titles, *sorted({one.key for one in tallies} - titles.keys())]
+        return [
+            Row(key, titles.get(key, key), self._group(tallies, key, [one for one in self.heard if one.message == key]))
+            for key in keys
+        ]
+
+
+def _plain(tally: Tally) -> Figures:
+    return Figures(audience=tally.audience, measured=tally.measured, first=tally.first)
+
+
+def _estimates(heard: Iterable[Heard]) -> dict[str, int]:
+    by_message: dict[str, dict[str, int]] = {}
+    for one in heard:
+        by_message.setdefault(one.message, {})[one.unit_code] = heard_by(one.members, one.earshot)
+    return loudest(by_message)

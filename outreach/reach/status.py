@@ -1,0 +1,192 @@
+"""How a campaign stands right now: deliveries by state, its runs, what comes next, and what holds it up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection
+
+from outreach.domain.definition import Definition
+from outreach.domain.definition.parts import Message
+from outreach.domain.lifecycle import CampaignState, RunState
+from outreach.domain.schedule import BeforeCase, next_occurrence
+from outreach.domain.scope import Scope
+from outreach.domain.states import DeliveryState
+from outreach.store import campaigns, runs
+from outreach.store import status as store
+from outreach.store.accounts import AccountState
+from outreach.store.campaigns import Campaign
+from outreach.store.runs import Run
+from outreach.store.versions import read_version
+
+NEXT_SHOWN = 5
+_LEFT = ("accepted", "delivered", "read", "failed", "unknown")
+"""States of deliveries that went out to a provider."""
+
+Counts = Mapping[str, int]
+"""Deliveries by state, with their `total`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One run. `audience` counts the people (or cases) in the caller's scope, `cost` (VND) is for the whole run.
+
+    `reason`: why it is held or expired; like `cost` shown only to those who see everything.
+    """
+
+    id: int
+    message: str
+    scheduled_for: datetime
+    state: RunState
+    reason: str
+    audience: int | None
+    cost: int | None
+    deliveries: Counts
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "id": self.id,
+            "message": self.message,
+            "scheduled_for": self.scheduled_for.isoformat(),
+            "state": str(self.state),
+            "reason": self.reason,
+            "audience": self.audience,
+            "cost": self.cost,
+            "deliveries": dict(self.deliveries),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A message and when it leaves next; `at` is None for reminders, which follow the dates of cases."""
+
+    message: str
+    at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"message": self.message, "at": None if self.at is None else self.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A campaign at the moment `at`. `rate_per_s`: deliveries gone out a second since the reading before, if any."""
+
+    campaign: str
+    title: str
+    state: CampaignState
+    at: datetime
+    deliveries: Counts
+    by_channel: Mapping[str, Counts]
+    runs: tuple[RunStatus, ...]
+    coming: tuple[Coming, ...]
+    paused_accounts: tuple[AccountState, ...]
+    rate_per_s: float | None
+
+    @property
+    def gone_out(self) -> int:
+        """Deliveries that were handed to a provider."""
+        return sum(self.deliveries[state] for state in _LEFT)
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is still planned or on its way: while it does, watching goes on."""
+        return any(self.deliveries[state] for state in ("planned", "sending"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "campaign": self.campaign,
+            "title": self.title,
+            "state": str(self.state),
+            "at": self.at.isoformat(),
+            "deliveries": dict(self.deliveries),
+            "by_channel": {channel: dict(counts) for channel, counts in self.by_channel.items()},
+            "rate_per_s": self.rate_per_s,
+            "runs": [run.to_json() for run in self.runs],
+            "next": [one.to_json() for one in self.coming],
+            "paused_accounts": [
+                {"name": one.name, "code": one.code, "reason": one.reason, "since": one.since.isoformat()}
+                for one in self.paused_accounts
+            ],
+        }
+
+
+def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, previous: Status | None = None) -> Status:
+    """Read a campaign's standing; raises NotFound.
+
+    `previous` is the reading before (of the same caller), from which the rate is reckoned.
+    """
+    campaign = campaigns.get(connection, slug)
+    given = runs.of_campaign(connection, slug)
+    standing = store.standing(connection, given, scope=scope)
+    counted = standing.deliveries
+    channels = sorted({channel for _, channel, _ in counted})
+    deliveries = _counts(counted.items())
+    reading = Status(
+        campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
+        by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
+        runs=tuple(_run(run, standing, scope) for run in given), coming=_coming(connection, campaign, now),
+        paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
+    )  # fmt: skip
+    return reading if previous is None else _with_rate(reading, previous)
+
+
+def _counts(items: Iterable[tuple[tuple[int, str, str], int]]) -> Counts:
+    by_state = {str(state): 0 for state in DeliveryState}
+    for (_, _, state), n in items:
+        by_state[state] += n
+    return {"total": sum(by_state.values()), **by_state}
+
+
+def _run(run: Run, standing: store.Standing, scope: Scope) -> RunStatus:
+    counts = _counts(item for item in standing.deliveries.items() if item[0][0] == run.id)
+    return RunStatus(
+        id=run.id, message=run.message, scheduled_for=run.scheduled_for, state=run.state,
+        reason=run.reason if scope.everything else "", audience=standing.audience.get(run.id),
+        cost=run.cost if scope.everything else None, deliveries=counts,
+    )  # fmt: skip
+
+
+def _with_rate(reading: Status, previous: Status) -> Status:
+    seconds = (reading.at - previous.at).total_seconds()
+    if seconds <= 0:
+        return reading
+    rate = max(0.0, round((reading.gone_out - previous.gone_out) / seconds, 1))
+    return Status(
+        reading.campaign, reading.title, reading.state, reading.at, reading.deliveries, reading.by_channel,
+        reading.runs, reading.coming, reading.paused_accounts, rate,
+    )  # fmt: skip
+
+
+def _coming(connection: Connection, campaign: Campaign, now: datetime) -> tuple[Coming, ...]:
+    if campaign.state in (CampaignState.FINISHED, CampaignState.CANCELLED):
+        return ()
+    n = campaign.approved_version or campaign.version
+    definition = read_version(connection, campaign.slug, n, campaign.shift_days).definition
+    today = now.astimezone(definition.zone).date()
+    dated = sorted(
+        (moment, message.id)
+        for message in definition.messages
+        if not isinstance(message.schedule, BeforeCase)
+        for moment in islice(_after(message, definition, now, campaign.launched_at), NEXT_SHOWN)
+    )
+    reminders = [
+        Coming(message.id, None)
+        for message in definition.messages
+        if isinstance(message.schedule, BeforeCase) and today <= message.schedule.last
+    ]
+    return (*(Coming(message, moment) for moment, message in dated[:NEXT_SHOWN]), *reminders)
+
+
+def _after(message: Message, definition: Definition, now: datetime, launched_at: datetime | None) -> Iterable[datetime]:
+    moment: datetime | None = now
+    while moment is not None:
+        moment = next_occurrence(message.schedule, zone=definition.zone, after=moment, launched_at=launched_at)
+        if moment is not None:
+            yield moment

@@ -1,0 +1,123 @@
+"""Deliveries one by one, as people look at them: a page or a stream, in the order of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from outreach.domain.scope import Scope
+from outreach.domain.states import DeliveryState
+from outreach.domain.words import Channel, RecipientKind
+
+_STREAMED = 1000
+"""Rows the server hands over at a time: what a stream keeps in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deliveries of a campaign; None or "" takes all. `after`: (run, delivery) the list goes on behind."""
+
+    state: DeliveryState | None = None
+    channel: Channel | None = None
+    reason: str = ""
+    message: str = ""
+    after: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A delivery with whom it is for; `name` and the sealed address only where the caller may see that person today."""
+
+    run: int
+    delivery: int
+    message: str
+    recipient_kind: RecipientKind
+    recipient_id: int
+    name: str | None
+    unit_code: str | None
+    subject_id: int
+    channel: Channel
+    state: DeliveryState
+    reason: str | None
+    code: str | None
+    account: str
+    attempt: int
+    generation: int
+    due_at: datetime
+    next_attempt_at: datetime
+    sent_at: datetime | None
+    proved: bool
+    sealed: bytes | None
+    key_version: int | None
+
+
+_LIST = """
+    SELECT d.run_id, d.id, r.message, d.recipient_kind, d.recipient_id, d.unit_code, d.subject_id, d.channel, d.state,
+        d.reason, d.code, d.account, d.attempt, d.generation, d.due_at, d.next_attempt_at, d.sent_at, d.proved,
+        CASE WHEN d.recipient_kind = 'station' THEN s.name
+            WHEN c.erased_at IS NULL AND (:path = '' OR starts_with(h.path, :path)) THEN c.full_name END AS name,
+        CASE WHEN c.erased_at IS NULL AND (:path = '' OR starts_with(h.path, :path)) THEN a.value END AS sealed,
+        a.key_version
+    FROM deliveries d
+    JOIN runs r ON r.id = d.run_id
+    LEFT JOIN units u ON u.code = d.unit_code
+    LEFT JOIN stations s ON d.recipient_kind = 'station' AND s.id = d.recipient_id
+    LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
+    LEFT JOIN units h ON h.code = c.unit_code
+    LEFT JOIN addresses a ON a.id = d.address_id
+    WHERE d.run_id = ANY(ARRAY(SELECT o.id FROM runs o WHERE o.campaign = :campaign))
+        AND (d.run_id, d.id) > (:run, :delivery)
+        AND (:path = '' OR starts_with(u.path, :path))
+"""
+_NARROWED = {
+    "state": "AND d.state = :state",
+    "channel": "AND d.channel = :channel",
+    "reason": "AND d.reason = :reason",
+    "message": "AND r.message = :message",
+}
+
+
+def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, scope: Scope) -> list[Listed]:
+    """At most `limit` deliveries of a campaign; the key of the last one is where the next page begins."""
+    statement, values = _query(campaign, wanted, scope)
+    rows = connection.execute(text(statement + " LIMIT :limit"), {**values, "limit": limit})
+    return [_listed(row) for row in rows]
+
+
+def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scope) -> Iterator[Listed]:
+    """Every wanted delivery, through a cursor on the server: memory stays flat however many there are.
+
+    The connection belongs to the stream until it is exhausted.
+    """
+    statement, values = _query(campaign, wanted, scope)
+    options = {"stream_results": True, "yield_per": _STREAMED}
+    for row in connection.execute(text(statement), values, execution_options=options):
+        yield _listed(row)
+
+
+def _query(campaign: str, wanted: Wanted, scope: Scope) -> tuple[str, dict[str, Any]]:
+    given = {
+        "state": wanted.state and str(wanted.state),
+        "channel": wanted.channel and str(wanted.channel),
+        "reason": wanted.reason,
+        "message": wanted.message,
+    }
+    chosen = {name: value for name, value in given.items() if value}
+    run, delivery = wanted.after
+    values = {"campaign": campaign, "path": scope.path, "run": run, "delivery": delivery, **chosen}
+    return " ".join([_LIST, *(_NARROWED[name] for name in chosen), "ORDER BY d.run_id, d.id"]), values
+
+
+def _listed(row: Any) -> Listed:
+    return Listed(
+        run=row.run_id, delivery=row.id, message=row.message, recipient_kind=RecipientKind(row.recipient_kind),
+        recipient_id=row.recipient_id, name=row.name, unit_code=row.unit_code, subject_id=row.subject_id,
+        channel=Channel(row.channel), state=DeliveryState(row.state), reason=row.reason, code=row.code,
+        account=row.account, attempt=row.attempt, generation=row.generation, due_at=row.due_at,
+        next_attempt_at=row.next_attempt_at, sent_at=row.sent_at, proved=row.proved, sealed=row.sealed,
+        key_version=row.key_version,
+    )  # fmt: skip

@@ -1,0 +1,30 @@
+"""What an operator wants to know of the database: its version, and who says they work on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, text
+
+from outreach.store.tables import children
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A worker child that is not known to have ended; host, boot, pid and start make it unmistakable."""
+
+    host: str
+    boot: str
+    pid: int
+    started: float
+
+
+def server_version(connection: Connection) -> str:
+    """PostgreSQL's version, as it calls itself (`18.1`)."""
+    return str(connection.execute(text("SHOW server_version")).scalar_one()).split()[0]
+
+
+def open_children(connection: Connection) -> list[Child]:
+    """The worker children that have not been found dead, in the order of their enrolment."""
+    rows = connection.execute(select(children).where(children.c.ended_at.is_(None)).order_by(children.c.id))
+    return [Child(row.host, row.boot, row.pid, float(row.started)) for row in rows]

@@ -1,0 +1,108 @@
+"""Every word of our pages, in both languages: one catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from outreach.web.language import Language
+
+_VI, _EN = Language.VI, Language.EN
+
+WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
+    "product": {_VI: "Truyền thông tới người dân", _EN: "Outreach to citizens"},
+    "switch": {_VI: "English", _EN: "Tiếng Việt"},
+    "skip": {_VI: "Tới nội dung chính", _EN: "Skip to the main content"},
+    # -- the status page
+    "status.title": {_VI: "Tình hình chiến dịch", _EN: "State of the campaigns"},
+    "status.as_of": {
+        _VI: "Cập nhật lúc {time} ngày {day}; trang tự làm mới sau mỗi {seconds} giây.",
+        _EN: "As of {time} on {day}; the page renews itself every {seconds} seconds.",
+    },
+    "status.none": {
+        _VI: "Chưa có chiến dịch nào. Nạp một chiến dịch bằng lệnh:",
+        _EN: "There is no campaign yet. Load one with the command:",
+    },
+    "status.system": {_VI: "Hệ thống", _EN: "System"},
+    "status.database": {_VI: "Cơ sở dữ liệu", _EN: "Database"},
+    "status.valkey": {_VI: "Hàng đợi", _EN: "Queue"},
+    "status.accounts": {_VI: "Tài khoản kênh", _EN: "Channel accounts"},
+    "status.ok": {_VI: "hoạt động", _EN: "working"},
+    "status.away": {_VI: "không trả lời", _EN: "does not answer"},
+    "status.accounts_ok": {_VI: "{known} đang hoạt động", _EN: "{known} in service"},
+    "status.accounts_paused": {
+        _VI: "{paused} trong {known} tạm dừng, cần người xử lý",
+        _EN: "{paused} of {known} paused; a person must look at them",
+    },
+    "status.figures": {_VI: "Tiến độ lượt gửi", _EN: "Progress of deliveries"},
+    "status.total": {_VI: "Lượt gửi", _EN: "Deliveries"},
+    "status.runs": {_VI: "{done} trong {total} đợt gửi đã xong", _EN: "{done} of {total} runs done"},
+    "status.no_runs": {_VI: "Chưa có đợt gửi nào.", _EN: "No run yet."},
+    "status.held": {
+        _VI: "Đợt gửi bị giữ lại, chờ người cho phép: {held}",
+        _EN: "Runs held, waiting for a person's release: {held}",
+    },
+    "group.waiting": {_VI: "Đang chờ gửi", _EN: "Waiting"},
+    "group.handed_over": {_VI: "Nhà cung cấp đã nhận", _EN: "Taken by the provider"},
+    "group.arrived": {_VI: "Đã tới nơi", _EN: "Arrived"},
+    "group.failed": {_VI: "Không tới được", _EN: "Failed"},
+    "group.unknown": {_VI: "Chưa rõ", _EN: "Unknown"},
+    "group.not_sent": {_VI: "Không gửi", _EN: "Not sent"},
+    "group.hint.waiting": {_VI: "sẽ gửi khi tới lượt", _EN: "will leave when their turn comes"},
+    "group.hint.handed_over": {_VI: "chưa có hoặc không có báo nhận", _EN: "no receipt yet, or none given"},
+    "group.hint.arrived": {_VI: "có báo nhận", _EN: "by the provider's receipt"},
+    "group.hint.failed": {_VI: "bị từ chối hoặc không tới", _EN: "refused or undeliverable"},
+    "group.hint.unknown": {_VI: "có thể đã gửi, không gửi lại", _EN: "may have left; not sent again"},
+    "group.hint.not_sent": {_VI: "bị chặn, quá hạn hoặc huỷ", _EN: "suppressed, late or cancelled"},
+    "campaign.draft": {_VI: "bản nháp", _EN: "draft"},
+    "campaign.submitted": {_VI: "chờ duyệt", _EN: "awaits approval"},
+    "campaign.approved": {_VI: "đã duyệt", _EN: "approved"},
+    "campaign.running": {_VI: "đang chạy", _EN: "running"},
+    "campaign.paused": {_VI: "tạm dừng", _EN: "paused"},
+    "campaign.finished": {_VI: "đã kết thúc", _EN: "finished"},
+    "campaign.cancelled": {_VI: "đã huỷ", _EN: "cancelled"},
+    # -- refusing further messages
+    "refuse.title": {_VI: "Ngừng nhận tin?", _EN: "Stop these messages?"},
+    "refuse.about": {
+        _VI: "Bạn nhận được đường dẫn này trong một tin của chiến dịch:",
+        _EN: "This link came in a message of the campaign:",
+    },
+    "refuse.what": {
+        _VI: "Nếu bấm nút dưới đây, bạn sẽ không nhận thêm {channel} nào từ chúng tôi ở địa chỉ đã nhận tin đó.",
+        _EN: "If you press the button, we send no further {channel} to the address that got that message.",
+    },
+    "refuse.emergency": {
+        _VI: "Tin khẩn cấp, như cảnh báo thiên tai, vẫn được gửi.",
+        _EN: "Emergency messages, such as storm warnings, are still sent.",
+    },
+    "refuse.button": {_VI: "Tôi không muốn nhận nữa", _EN: "Stop sending to me"},
+    "refused.title": {_VI: "Đã ghi nhận", _EN: "It is done"},
+    "refused.text": {
+        _VI: "Chúng tôi sẽ không gửi {channel} tới địa chỉ này nữa, trừ tin khẩn cấp. Bạn có thể đóng trang này.",
+        _EN: "We send no further {channel} to this address, except in an emergency. You may close this page.",
+    },
+    "no_link.title": {_VI: "Đường dẫn không đúng", _EN: "This link is not right"},
+    "no_link.text": {
+        _VI: "Đường dẫn này không phải của chúng tôi, bị thiếu ký tự, hoặc tin đã được xoá. Hãy mở lại đường dẫn"
+        " trong tin bạn nhận được, hoặc trả lời tin nhắn bằng chữ TC để từ chối.",
+        _EN: "This link is not ours, has lost some letters, or its message has been deleted. Open it again from the"
+        " message you got, or answer the SMS with the letters TC to refuse.",
+    },
+    "channel.sms": {_VI: "tin nhắn SMS", _EN: "SMS"},
+    "channel.email": {_VI: "thư điện tử", _EN: "e-mail"},
+    "channel.zalo_oa": {_VI: "tin Zalo", _EN: "Zalo message"},
+    "channel.zalo_zns": {_VI: "tin Zalo theo số điện thoại", _EN: "Zalo message by phone number"},
+    "channel.telegram": {_VI: "tin Telegram", _EN: "Telegram message"},
+    "channel.loudspeaker": {_VI: "bản tin truyền thanh", _EN: "broadcast"},
+    # -- when something is not there
+    "missing.title": {_VI: "Không có trang này", _EN: "There is no such page"},
+    "missing.text": {
+        _VI: "Hãy kiểm tra lại địa chỉ trang.",
+        _EN: "Please check the address of the page.",
+    },
+    "away.title": {_VI: "Hệ thống đang bận", _EN: "The system is not available"},
+    "away.text": {
+        _VI: "Yêu cầu của bạn chưa được ghi nhận. Vui lòng thử lại sau ít phút.",
+        _EN: "What you asked for has not been recorded. Please try again in a few minutes.",
+    },
+}

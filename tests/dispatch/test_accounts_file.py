@@ -1,0 +1,84 @@
+"""accounts.toml: read whole, every mistake with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from outreach.dispatch.accounts_file import load_accounts
+from outreach.domain.errors import OutreachError
+from outreach.domain.sms_text import TextForm
+from outreach.domain.words import Channel
+
+GOOD = """
+# comment
+[accounts.sms-main]
+channel = "sms"
+provider = "twilio"
+account_sid = "AC00000000000000000000000000000000"
+auth_token = "${TWILIO_AUTH_TOKEN}"
+from = "+15005550006"
+rate = "100/s"
+burst = 120
+price = 350
+text_form = "unaccented"
+"""
+
+
+def load(tmp_path: Path, text: str, **environment: str) -> object:
+    file = tmp_path / "accounts.toml"
+    file.write_text(text)
+    return load_accounts(file, timeout=5.0, environment=environment)
+
+
+def test_an_account_is_read_with_its_limits(tmp_path: Path) -> None:
+    accounts = load(tmp_path, GOOD, TWILIO_AUTH_TOKEN="secret")
+    account = accounts.known["sms-main"]  # type: ignore[attr-defined]
+    assert (account.rate, account.burst, account.price) == (100.0, 120, 350)
+    assert account.text_form is TextForm.UNACCENTED
+    assert account.channels == (Channel.SMS,)
+
+
+def test_without_a_file_stations_can_still_be_served(tmp_path: Path) -> None:
+    accounts = load_accounts(tmp_path / "none.toml", timeout=5.0)
+    assert list(accounts.known) == ["loudspeaker"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "what"),
+    [
+        (('rate = "100/s"', 'raet = "100/s"'), 9, "unknown key 'raet'; did you mean rate?"),
+        (('rate = "100/s"', 'rate = "fast"'), 9, 'write a rate like "100/s"'),
+        (("burst = 120", "burst = 0"), 10, "greater than or equal to 1"),
+        (('provider = "twilio"', 'provider = "twillio"'), 5, "did you mean twilio?"),
+        (('provider = "twilio"', 'provider = "smtp"'), 5, 'does not serve channel "sms"'),
+        (('channel = "sms"', 'channel = "fax"'), 4, "channel"),
+        (('account_sid = "AC00000000000000000000000000000000"', ""), 3, "account_sid is missing"),
+        (("[accounts.sms-main]", "[accounts.SMS]"), 3, "small letters, digits and hyphens"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, change: tuple[str, str], line: int, what: str) -> None:
+    with pytest.raises(OutreachError) as told:
+        load(tmp_path, GOOD.replace(*change), TWILIO_AUTH_TOKEN="secret")
+    assert f"accounts.toml:{line}: " in str(told.value)
+    assert what in str(told.value)
+
+
+def test_a_missing_variable_is_named_and_no_secret_shown(tmp_path: Path) -> None:
+    with pytest.raises(OutreachError, match="accounts.toml:7: .* the environment has no TWILIO_AUTH_TOKEN"):
+        load(tmp_path, GOOD)
+
+
+def test_all_mistakes_are_told_at_once_and_no_secret(tmp_path: Path) -> None:
+    text = GOOD.replace("burst = 120", "burst = 0").replace('rate = "100/s"', "raet = 1")
+    with pytest.raises(OutreachError) as told:
+        load(tmp_path, text, TWILIO_AUTH_TOKEN="very secret")
+    assert "burst" in str(told.value)
+    assert "raet" in str(told.value)
+    assert "very secret" not in str(told.value)
+
+
+def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(OutreachError, match="line 2"):
+        load(tmp_path, "\n[accounts.x\n")

@@ -1,0 +1,171 @@
+"""What becomes of deliveries whose sender fell silent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from channels.contract import Content, Lease, Outgoing
+from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.child import Child, myself, proven_dead
+from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.recovery import Recovered, Recovery
+from outreach.domain.words import Lane
+from outreach.store import claims
+from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.world import World
+
+CAMPAIGN = """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2027-12-31
+    messages:
+      - id: chao
+        segment: {kind: person}
+        text: {sms: "Kinh chao", email: {subject: "Chào", body: "Kính chào"}}
+        channels: [sms, email]
+        mode: all
+        schedule: {at: launch}
+"""
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
+    file = tmp_path / "accounts.toml"
+    file.write_text(accounts_toml(box))
+    return load_accounts(file, timeout=2.0)
+
+
+@pytest.fixture
+def recovery(world: World, accounts: Accounts) -> Iterator[Recovery]:
+    loop = SendingLoop(accounts.makers)
+    world.accounts = dict(accounts.known)
+    yield Recovery(world.engine, loop, accounts.known, world.keys, world.clock, lease_s=60.0)
+    loop.close()
+
+
+def a_dead_process() -> Child:
+    """Somebody who lived on this host and does not any more."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = psutil.Process(process.pid).create_time()
+    process.kill()
+    process.wait()
+    return Child(myself().host, myself().boot, process.pid, round(started, 2))
+
+
+def strand(world: World, owner: Child, account: str = "sms-main") -> claims.Claimed:
+    """A delivery claimed by `owner`, whose lease has run out."""
+    world.launch(CAMPAIGN)
+    world.plan()
+    with world.engine.begin() as connection:
+        child = claims.enrol_child(connection, host=owner.host, boot=owner.boot, pid=owner.pid, started=owner.started)
+        runs = [run.id for run in claims.open_runs(connection, account=account, lane=Lane.BULK, now=world.clock.now())]
+        [claimed], _ = claims.claim(
+            connection, account=account, lane=Lane.BULK, run_ids=runs, limit=1, child=child, lease_s=60.0,
+            now=world.clock.now(),
+        )  # fmt: skip
+        connection.execute(text("UPDATE deliveries SET lease_until = lease_until - interval '61 s' WHERE state = 'sending'"))
+    return claimed
+
+
+def send_as_the_lost_one_did(recovery: Recovery, claimed: claims.Claimed, to: str) -> None:
+    outgoing = Outgoing(
+        key=f"{claimed.run}.{claimed.delivery}.{claimed.generation}", to=to, content=Content(body="Kinh chao"),
+        lease=Lease.lasting(30), callback_url="http://127.0.0.1:9/webhooks/sms-main?d=1.1.0",
+    )  # fmt: skip
+
+    async def send() -> None:
+        await (await recovery.loop.adapter("sms-main")).send(outgoing)
+
+    recovery.loop.submit(send()).result(10)
+
+
+def sms_state(world: World) -> tuple[str, str | None]:
+    [row] = world.rows("d.channel = 'sms'")
+    return row.state, row.reason
+
+
+def test_what_the_provider_has_is_accepted(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100001")
+    claimed = strand(world, a_dead_process())
+    send_as_the_lost_one_did(recovery, claimed, "+84912100001")
+    assert recovery.run() == Recovered(accepted=1)
+    assert sms_state(world)[0] == "accepted"
+    assert world.counts_agree()
+
+
+def test_what_the_provider_never_saw_of_a_dead_sender_is_sent_again(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100002")
+    strand(world, a_dead_process())
+    assert recovery.run() == Recovered(planned=1)
+    assert sms_state(world) == ("planned", "lease_lost")
+
+
+def test_while_the_sender_may_still_live_it_is_unknown(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100003")
+    strand(world, myself())
+    assert recovery.run() == Recovered(unknown=1)
+    assert sms_state(world) == ("unknown", "lease_lost")
+
+
+def test_a_sender_on_another_host_is_never_proven_dead(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100004")
+    strand(world, replace(a_dead_process(), host="elsewhere"))
+    assert recovery.run() == Recovered(unknown=1)
+
+
+def test_an_unknown_one_is_settled_when_the_provider_turns_out_to_have_it(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100005")
+    claimed = strand(world, myself())
+    recovery.run()
+    send_as_the_lost_one_did(recovery, claimed, "+84912100005")
+    assert recovery.run() == Recovered(accepted=1)
+
+
+def test_an_email_of_a_lost_sender_is_unknown_since_no_mail_server_can_be_asked(
+    world: World, recovery: Recovery
+) -> None:
+    world.person("An", email="an@example.vn")
+    strand(world, a_dead_process(), account="mail")
+    assert recovery.run() == Recovered(unknown=1)
+
+
+def test_a_provider_that_cannot_be_asked_now_is_asked_later(world: World, recovery: Recovery, box: Sandbox) -> None:
+    world.person("An", phone="+84912100006")
+    strand(world, a_dead_process())
+    nowhere = accounts_toml(box).replace(box.http, "http://127.0.0.1:9")
+    file = box.data / "nowhere.toml"
+    file.write_text(nowhere)
+    loop = SendingLoop(load_accounts(file, timeout=1.0).makers)
+    assert replace(recovery, loop=loop).run() == Recovered()
+    loop.close()
+    assert sms_state(world)[0] == "sending"
+
+
+def test_a_lease_that_still_runs_is_left_alone(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100007")
+    strand(world, a_dead_process())
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET lease_until = now() + interval '1 h' WHERE state = 'sending'"))
+    assert recovery.run() == Recovered()
+
+
+def test_this_process_is_not_dead_and_a_reused_pid_is_another_process() -> None:
+    assert not proven_dead(myself())
+    assert proven_dead(replace(myself(), started=myself().started - 100))
+    assert proven_dead(replace(myself(), boot="another boot"))
