@@ -90,6 +90,8 @@ def web_app() -> FastAPI:
     Ends the process with a line that says what to do where something is missing or wrong. Uvicorn's own access log
     is silenced, since it writes whole addresses, tokens and all.
     """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     silent = logging.getLogger("uvicorn.access")
     silent.handlers.clear()
     silent.propagate = False

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from outreach.audience.case_rows import NAMES, CaseRowReader
 from outreach.audience.delimited import DelimitedFile
-from outreach.audience.importing import ImportOptions
+from outreach.audience.importing import ImportOptions, check_source
 from outreach.audience.person_rows import Surroundings
 from outreach.audience.records import Broken, Record
 from outreach.audience.rejects import Problem, Reject, RejectsFile
@@ -55,6 +55,7 @@ def import_cases(
     A case found again (same `source`, external id) is brought up to date; one that left the list stays as it is.
     Raises OutreachError for a file that is not readable text with known headings; then nothing was stored.
     """
+    check_source(source)
     table = DelimitedFile.open(path, NAMES, required=("external_id",), encoding=options.encoding)
     totals = CaseReport()
     with engine.connect() as connection, RejectsFile(path, options.rejects_dir) as rejects:

@@ -167,11 +167,13 @@ _TAGS = _words(
 """Tags the default segments ask for, and how lists call them."""
 
 
+@lru_cache(maxsize=1 << 12)
 def sex(text: str) -> str:
     """`male`, `female` or `other`, in English or Vietnamese."""
     return _one_of(_SEX, text, "must be nam, nữ or khác (male, female, other)")
 
 
+@lru_cache(maxsize=1 << 12)
 def kind(text: str) -> str:
     """`person` or `business`, in English or Vietnamese."""
     return _one_of(_KIND, text, "must be người dân or doanh nghiệp (person, business)")
@@ -184,11 +186,13 @@ def _one_of(words: Mapping[str, str], text: str, what: str) -> str:
     return found
 
 
+@lru_cache(maxsize=1 << 12)
 def occupation(text: str) -> str:
     """Our word for a known occupation, else the text in lower case."""
     return _OCCUPATION.get(search_key(text)) or one_line(text).casefold()
 
 
+@lru_cache(maxsize=1 << 12)
 def language(text: str) -> str:
     """A language code (ISO 639, two or three letters) or a language's Vietnamese name."""
     key = search_key(text)

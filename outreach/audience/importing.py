@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,7 @@ from outreach.audience.delimited import DelimitedFile
 from outreach.audience.person_rows import NAMES, Read, RowReader, Surroundings
 from outreach.audience.records import Broken, Record
 from outreach.audience.rejects import Problem, Reject, RejectsFile
+from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.words import Channel
@@ -84,11 +86,20 @@ def import_file(
 
     Raises OutreachError for a file that is not readable text with known headings; then nothing was stored.
     """
+    check_source(source)
     table = DelimitedFile.open(path, NAMES, required=("full_name",), encoding=options.encoding)
     with engine.connect() as connection, RejectsFile(path, options.rejects_dir) as rejects:
         connection.detach()
         work = _Import(connection, table, source, keys, options, rejects, progress)
         return work.run()
+
+
+def check_source(name: str) -> None:
+    """Raise OutreachError unless `name` can be the name of a list."""
+    if not re.fullmatch(r"[\w.:@/-]{1,100}", name):
+        raise OutreachError(
+            "the name of a list (--source) has 1 to 100 letters, digits and . : @ / - _, without blanks"
+        )
 
 
 @dataclass(slots=True)

@@ -165,11 +165,11 @@ def _external_id(draft: _Draft, text: str) -> None:
 
 def _birth_date(draft: _Draft, text: str) -> None:
     draft.person.birth_date = None if text == CLEAR else cells.birth_date(text, draft.around.today)
-    draft.person.filled |= Filled.BIRTH_DATE
+    draft.person.filled |= Filled.BIRTH_DATE.value
 
 
 def _unit(draft: _Draft, text: str) -> None:
-    draft.person.filled |= Filled.UNIT
+    draft.person.filled |= Filled.UNIT.value
     if text != CLEAR:
         code = unit_code(text, draft.around.unit_paths)
         draft.mended |= code != text
@@ -192,20 +192,22 @@ def unit_code(text: str, known: Mapping[str, str]) -> str:
 
 def _guardian(draft: _Draft, text: str) -> None:
     draft.person.guardian = None if text == CLEAR else cells.external_id(text)
-    draft.person.filled |= Filled.GUARDIAN
+    draft.person.filled |= Filled.GUARDIAN.value
 
 
-def _optional(attribute: str, flag: Filled, read: Callable[[str], object], empty: object = None) -> _Taker:
+def _optional(attribute: str, flag: Filled, read: Callable[[str], object]) -> _Taker:
+    bit = flag.value
+
     def take(draft: _Draft, text: str) -> None:
-        setattr(draft.person, attribute, empty if text == CLEAR else read(text))
-        draft.person.filled |= flag
+        setattr(draft.person, attribute, None if text == CLEAR else read(text))
+        draft.person.filled |= bit
 
     return take
 
 
 def _tags(draft: _Draft, text: str) -> None:
     draft.person.tags = [] if text == CLEAR else cells.tags(text)
-    draft.person.filled |= Filled.TAGS
+    draft.person.filled |= Filled.TAGS.value
 
 
 def _address(channel: Channel, read: Callable[[_Draft, str], str]) -> _Taker:

@@ -37,7 +37,9 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             one["provider"],
             f"{one['rate']:g}/s",
             one["price"],
-            f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}" if one["paused"] else "in service",
+            f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}"
+            if one["paused"]
+            else "in service",
         )
         for one in listed
     ]

@@ -12,6 +12,7 @@ from outreach.cli.campaign_forecast import foreseen, show
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
+from outreach.domain.lifecycle import CampaignAction, after
 from outreach.domain.states import DeliveryState
 from outreach.planning import actions
 from outreach.planning.actions import Launch
@@ -78,6 +79,8 @@ def launch(
     """Let an approved campaign go; what is late already stays unsent, and a past calendar is moved only when asked."""
     session = session_of(context)
     runtime = session.runtime()
+    if session.settings().approval == "on":
+        _must_be_approved(runtime, slug)
     first_day = None if starting is None else starting.date()
     prepared = actions.prepare_launch(runtime.engine, slug, runtime.clock, starting=first_day)
     if prepared.overdue:
@@ -93,6 +96,12 @@ def launch(
         extra = {"shift_days": prepared.shift_days, "overdue": prepared.overdue, "calendar": calendar}
         print_json({"campaign": slug, "state": str(state), **extra})
     say(f"{slug} is {state}; outreach campaign status {slug} --watch shows how far it is")
+
+
+def _must_be_approved(runtime: Runtime, slug: str) -> None:
+    """Refuse before anybody is asked anything."""
+    with runtime.engine.connect() as connection:
+        after(CampaignAction.LAUNCH, campaigns.get(connection, slug).state)
 
 
 def _approve_alone(session: Session, slug: str, who: str) -> None:

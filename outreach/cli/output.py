@@ -52,17 +52,19 @@ def _plain(value: object) -> object:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people: on stdout at a terminal, on stderr where a pipe or a file takes stdout."""
-    table = make_table(title, columns, rows)
-    at_terminal = sys.stdout.isatty()
-    file = sys.stdout if at_terminal else sys.stderr
-    Console(file=file, highlight=False, width=None if file.isatty() else _WIDE).print(table)
+    file = sys.stdout if sys.stdout.isatty() else sys.stderr
+    console = Console(file=file, highlight=False, width=None if file.isatty() else _WIDE)
+    listed = [list(row) for row in rows]
+    if title:
+        console.print(Text(title, "bold"))
+    console.print(make_table(columns, listed) if listed else Text("  none"))
 
 
-def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """The table itself, for a live display; columns that hold only numbers stand to the right."""
     listed = [[_cell(cell) for cell in row] for row in rows]
     numeric = [bool(listed) and all(_is_number(row[at]) for row in listed) for at in range(len(columns))]
-    table = Table(title=Text(title, "bold") if title else None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
     for at, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if numeric[at] else "left", overflow="fold", no_wrap=at == 0)
     for row in listed:

@@ -26,7 +26,8 @@ def group() -> None:
 )
 def parts(
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="Default: a text a line from stdin (JSON strings with --json).")
+        str | None,
+        typer.Argument(metavar="[TEXT]", help="Default: a text a line from stdin (JSON strings with --json)."),
     ] = None,
     as_json: Json = False,
 ) -> None:

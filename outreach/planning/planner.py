@@ -28,6 +28,8 @@ from outreach.store.versions import read_version
 
 log = logging.getLogger(__name__)
 
+LARGE = 5_000
+"""From this audience on the database looks at its tables again before workers claim from the run."""
 GROWTH_HELD = 1.10
 """A run whose audience or cost is beyond this share of what was approved waits for a person."""
 
@@ -78,6 +80,8 @@ def plan_run(engine: Engine, run_id: int, accounts: Mapping[str, Account], clock
             connection, replace(run, state=RunState.PLANNING), state, audience=audience, cost=cost, planned_at=now,
             reason=reason,
         )  # fmt: skip
+        if audience >= LARGE:
+            plans.refresh_statistics(connection)
     log.info("planned run=%s campaign=%s message=%s audience=%s", run.id, run.campaign, run.message, audience)
     return Planned(run.id, state, audience, cost)
 
@@ -105,7 +109,7 @@ def plan_steps(
         else:
             plans.plan_people(connection, step)
         if run.mode is CascadeMode.CASCADE and (
-            index + 1 == len(run.steps) or plans.narrow_to_left_out(connection, step) == 0
+            index + 1 == len(run.steps) or plans.narrow_to_left_out(connection) == 0
         ):
             return
 

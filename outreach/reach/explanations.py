@@ -202,8 +202,9 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
 }  # fmt: skip
 """What each reason means."""
 
+_BY_WORD: Final = {str(reason): words for reason, words in REASONS.items()}
+
 
 def explain(state: DeliveryState, reason: str | None) -> Explanation:
     """The reason's words where there is a known one, else the state's."""
-    known = {str(one): words for one, words in REASONS.items()}
-    return known.get(reason or "", STATES[state])
+    return _BY_WORD.get(reason or "") or STATES[state]

@@ -15,6 +15,7 @@ from outreach.domain.errors import OutreachError
 from outreach.domain.phones import mask_phone
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import Scope
+from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.reach.explanations import explain
 from outreach.store import campaigns, explorer
@@ -80,23 +81,21 @@ class Line:
             "attempt": one.attempt,
             "generation": one.generation,
             "due_at": one.due_at.isoformat(),
-            "next_attempt_at": _moment(one.next_attempt_at) if one.state == "planned" else None,
+            "next_attempt_at": _moment(one.next_attempt_at) if one.state is DeliveryState.PLANNED else None,
             "sent_at": _moment(one.sent_at),
             "reached": one.proved,
         }
 
     def cells(self, language: str) -> list[str]:
         """The columns of `HEADINGS`, harmless to a spreadsheet."""
-        plain = self.to_json()
-        flat = {
-            **plain,
-            "recipient_kind": plain["recipient"]["kind"],
-            "recipient_id": plain["recipient"]["id"],
-            "name": plain["recipient"]["name"],
-            "explanation": explain(self.listed.state, self.listed.reason).text(language),
-            "reached": int(self.listed.proved),
-        }
-        return [harmless("" if flat[key] is None else str(flat[key])) for key in HEADINGS]
+        one = self.listed
+        again = one.next_attempt_at if one.state is DeliveryState.PLANNED else None
+        values = (
+            self.id, one.message, one.run, one.recipient_kind, one.recipient_id, one.name, one.unit_code, self.address,
+            one.channel, one.state, one.reason, explain(one.state, one.reason).text(language), one.code, one.attempt,
+            one.due_at, again, one.sent_at, int(one.proved),
+        )  # fmt: skip
+        return ["" if value is None else harmless(str(value)) for value in values]
 
 
 def harmless(cell: str) -> str:

@@ -17,9 +17,9 @@ COLUMNS = (
 
 STAGING = (
     """CREATE TEMP TABLE import_cases (
-        line bigint, external_id text, contact text, fingerprints bytea[], title text, due_at timestamptz, state text,
-        unit_code text, attrs jsonb, attrs_cleared text[], case_id bigint, contact_id bigint, verdict text,
-        outcome text NOT NULL DEFAULT 'unchanged')""",
+        line bigint PRIMARY KEY, external_id text, contact text, fingerprints bytea[], title text,
+        due_at timestamptz, state text, unit_code text, attrs jsonb, attrs_cleared text[], case_id bigint,
+        contact_id bigint, verdict text, outcome text NOT NULL DEFAULT 'unchanged')""",
     "CREATE TEMP TABLE import_touched_cases (external_id text PRIMARY KEY)",
 )
 
@@ -32,8 +32,10 @@ _DUPLICATES = """
 """
 
 _FIND_CASE = """
-    UPDATE import_cases r SET case_id = c.id FROM cases c
-    WHERE r.verdict IS NULL AND c.source = :source AND c.external_id = r.external_id
+    UPDATE import_cases r SET case_id = (
+        SELECT c.id FROM cases c WHERE c.source = CAST(:source AS text) AND c.external_id = r.external_id
+    )
+    WHERE r.verdict IS NULL
 """
 
 _VISIBLE = """(CAST(:path AS text) = ''
@@ -93,22 +95,20 @@ _UPDATE = """
     UPDATE import_cases r SET outcome = changed.outcome FROM changed WHERE changed.line = r.line
 """
 
+_NEW = "UPDATE import_cases SET outcome = 'added' WHERE verdict IS NULL AND case_id IS NULL"
+
 _INSERT = """
-    WITH fresh AS (
-        INSERT INTO cases (source, external_id, contact_id, title, state, due_at, unit_code, attrs)
-        SELECT CAST(:source AS text), r.external_id, r.contact_id, r.title, coalesce(r.state, 'open'), r.due_at,
-            coalesce(r.unit_code, c.unit_code), r.attrs
-        FROM import_cases r JOIN contacts c ON c.id = r.contact_id
-        WHERE r.verdict IS NULL AND r.case_id IS NULL
-        ORDER BY r.line
-        RETURNING external_id
-    )
-    UPDATE import_cases r SET outcome = 'added' FROM fresh WHERE fresh.external_id = r.external_id AND r.verdict IS NULL
+    INSERT INTO cases (source, external_id, contact_id, title, state, due_at, unit_code, attrs)
+    SELECT CAST(:source AS text), r.external_id, r.contact_id, r.title, coalesce(r.state, 'open'), r.due_at,
+        coalesce(r.unit_code, c.unit_code), r.attrs
+    FROM import_cases r JOIN contacts c ON c.id = r.contact_id
+    WHERE r.verdict IS NULL AND r.outcome = 'added'
+    ORDER BY r.line
 """
 
 _TOUCH = "INSERT INTO import_touched_cases SELECT external_id FROM import_cases WHERE verdict IS NULL"
 
-MERGE = (_DUPLICATES, _FIND_CASE, _FIND_BY_ID, _FIND_BY_PHONE, _HIDDEN, _INCOMPLETE, _UPDATE, _INSERT, _TOUCH)
+MERGE = (_DUPLICATES, _FIND_CASE, _FIND_BY_ID, _FIND_BY_PHONE, _HIDDEN, _INCOMPLETE, _UPDATE, _NEW, _INSERT, _TOUCH)
 
 COUNTS = """
     SELECT count(*) FILTER (WHERE verdict IS NULL AND outcome = 'added') AS added,

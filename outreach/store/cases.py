@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, text
 from outreach.domain.errors import NotFound
 from outreach.domain.scope import Scope
 from outreach.store import case_sql as sql
+from outreach.store.contact_import_sql import BY_INDEX
 from outreach.store.copying import copy_rows
 from outreach.store.scoping import in_scope
 from outreach.store.tables import cases, contacts
@@ -94,7 +95,7 @@ def merge(
     connection.execute(text("TRUNCATE import_cases"))
     copy_rows(connection, "import_cases", sql.COLUMNS, map(_row, given))
     connection.execute(text("ANALYZE import_cases"))
-    for statement in sql.MERGE:
+    for statement in (*BY_INDEX, *sql.MERGE):
         connection.execute(text(statement), values)
     row = connection.execute(text(sql.COUNTS)).one()
     refused = [(line, CaseRefusal(verdict)) for line, verdict in connection.execute(text(sql.REFUSED))]

@@ -129,6 +129,8 @@ def merge(connection: Connection, source: str, people: Collection[StagedPerson],
     that mean one person the first counts, across all calls since `prepare`.
     """
     total = Merged()
+    for setting in sql.BY_INDEX:
+        connection.execute(text(setting))
     for wants_guardian in (False, True):
         for has_id in (True, False):
             batch = [
@@ -176,6 +178,7 @@ def _statements(batch: Sequence[StagedPerson]) -> Iterator[str]:
     if batch[0].guardian is not None:
         yield sql.FIND_GUARDIANS
     yield sql.UPDATE_PEOPLE
+    yield sql.NUMBER_PEOPLE
     yield sql.INSERT_PEOPLE
     yield sql.TOUCH
     if any(person.filled & Filled.GUARDIAN for person in batch):
@@ -185,7 +188,7 @@ def _statements(batch: Sequence[StagedPerson]) -> Iterator[str]:
     if any(address.older for person in batch for address in person.addresses):
         yield sql.CARRY_SUPPRESSIONS
     if any(person.consent for person in batch):
-        yield sql.CONSENTS
+        yield from sql.CONSENTS
 
 
 def _person_row(person: StagedPerson) -> Sequence[object]:

@@ -29,17 +29,20 @@ CONSENT_COLUMNS = ("line", "purpose", "given_at", "channel", "method", "evidence
 
 STAGING = (
     """CREATE TEMP TABLE import_people (
-        line bigint, external_id text, full_name text, name_key text, search_key text, sort_key text, filled int,
-        kind text, birth_date date, sex text, occupation text, language text, unit_code text, tags text[],
+        line bigint PRIMARY KEY, external_id text, full_name text, name_key text, search_key text, sort_key text,
+        filled int, kind text, birth_date date, sex text, occupation text, language text, unit_code text, tags text[],
         attrs jsonb, attrs_cleared text[], guardian text, identity bytea, contact_id bigint, guardian_id bigint,
         verdict text, added boolean NOT NULL DEFAULT false, changed boolean NOT NULL DEFAULT false)""",
     """CREATE TEMP TABLE import_addresses (
         line bigint, channel text, account text, fingerprint bytea, older bytea[], key_version smallint, value bytea,
-        contact_id bigint, keep bigint)""",
+        contact_id bigint, keep bigint, same boolean, stored int NOT NULL DEFAULT 0)""",
     """CREATE TEMP TABLE import_consents (
         line bigint, purpose text, given_at timestamptz, channel text, method text, evidence text)""",
     "CREATE TEMP TABLE import_touched (contact_id bigint PRIMARY KEY)",
 )
+BY_INDEX = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off")
+"""Everything is found by an index from a few thousand staged rows; without statistics the planner would rather read
+whole tables, again for every chunk."""
 EMPTY_STAGING = "TRUNCATE import_people, import_addresses, import_consents"
 
 
@@ -64,24 +67,26 @@ FIRST_OF_ITS_KIND = """
     WHERE f.line = p.line AND f.first <> p.line
 """
 
+# Subselects hold the planner to one index look-up a row, however wrong it is about a new source's size.
 MATCH_BY_ID = """
-    UPDATE import_people p SET contact_id = c.id FROM contacts c
-    WHERE p.verdict IS NULL AND c.source = :source AND c.external_id = p.external_id
+    UPDATE import_people p SET contact_id = (
+        SELECT c.id FROM contacts c WHERE c.source = :source AND c.external_id = p.external_id
+    )
+    WHERE p.verdict IS NULL
 """
 
 MATCH_BY_IDENTITY = """
     UPDATE import_people p SET
         contact_id = coalesce(f.touched, f.own, f.anybody),
         verdict = CASE WHEN f.touched IS NULL AND f.own IS NULL AND f.n > 1 THEN 'ambiguous' END
-    FROM (
-        SELECT q.line, min(t.contact_id) AS touched, min(c.id) AS anybody, count(*) AS n,
+    FROM import_people q CROSS JOIN LATERAL (
+        SELECT min(t.contact_id) AS touched, min(c.id) AS anybody, count(*) AS n,
             min(c.id) FILTER (WHERE c.external_id = q.external_id) AS own
-        FROM import_people q
-        JOIN contacts c ON c.source = :source AND c.identity = q.identity
+        FROM (SELECT id, source, external_id FROM contacts WHERE identity = q.identity OFFSET 0) c
         LEFT JOIN import_touched t ON t.contact_id = c.id
-        WHERE q.verdict IS NULL GROUP BY q.line
+        WHERE c.source = :source
     ) f
-    WHERE f.line = p.line
+    WHERE q.verdict IS NULL AND q.line = p.line
 """
 
 JUDGE = """
@@ -148,19 +153,19 @@ UPDATE_PEOPLE = f"""
     UPDATE import_people p SET changed = true FROM changed WHERE changed.line = p.line
 """
 
+NUMBER_PEOPLE = """
+    UPDATE import_people SET contact_id = nextval(pg_get_serial_sequence('contacts', 'id')), added = true
+    WHERE verdict IS NULL AND contact_id IS NULL
+"""
+
 INSERT_PEOPLE = f"""
-    WITH fresh AS (
-        INSERT INTO contacts (source, external_id, identity, kind, full_name, search_key, sort_key, birth_date, sex,
-            occupation, language, unit_code, tags, attrs)
-        SELECT :source, p.external_id, {identity_of("p.name_key", "p.birth_date", "p.sex", "p.unit_code")},
-            coalesce(p.kind, 'person'), p.full_name, p.search_key, p.sort_key, p.birth_date, p.sex, p.occupation,
-            coalesce(p.language, 'vi'), p.unit_code, p.tags, p.attrs
-        FROM import_people p WHERE p.verdict IS NULL AND p.contact_id IS NULL
-        ORDER BY p.line
-        RETURNING id, external_id
-    )
-    UPDATE import_people p SET contact_id = fresh.id, added = true
-    FROM fresh WHERE fresh.external_id = p.external_id AND p.verdict IS NULL
+    INSERT INTO contacts (id, source, external_id, identity, kind, full_name, search_key, sort_key, birth_date, sex,
+        occupation, language, unit_code, tags, attrs)
+    SELECT p.contact_id, :source, p.external_id, {identity_of("p.name_key", "p.birth_date", "p.sex", "p.unit_code")},
+        coalesce(p.kind, 'person'), p.full_name, p.search_key, p.sort_key, p.birth_date, p.sex, p.occupation,
+        coalesce(p.language, 'vi'), p.unit_code, p.tags, p.attrs
+    FROM import_people p WHERE p.verdict IS NULL AND p.added
+    ORDER BY p.line
 """
 
 TOUCH = "INSERT INTO import_touched SELECT contact_id FROM import_people WHERE verdict IS NULL"
@@ -184,16 +189,18 @@ ADDRESSES = (
     """,
     # The stored address that stays the person's: the same one under whichever key, else the oldest, to be overwritten.
     f"""
-    UPDATE import_addresses w SET keep = (
-        SELECT a.id FROM addresses a WHERE {_SAME_PLACE}
-        ORDER BY a.fingerprint <> w.fingerprint, a.fingerprint <> ALL (w.older), a.id LIMIT 1
+    UPDATE import_addresses w SET (keep, same, stored) = (
+        SELECT (array_agg(a.id ORDER BY a.fingerprint <> w.fingerprint, a.fingerprint <> ALL (w.older), a.id))[1],
+            bool_or(a.fingerprint = w.fingerprint), count(*)
+        FROM addresses a WHERE {_SAME_PLACE}
     )
     FROM import_people p WHERE p.line = w.line AND p.verdict IS NULL AND NOT p.added
     """,
     f"""
     WITH gone AS (
         DELETE FROM addresses a USING import_addresses w
-        WHERE {_SAME_PLACE} AND (w.value IS NULL OR a.id <> w.keep) RETURNING w.line
+        WHERE {_SAME_PLACE} AND ((w.value IS NULL AND w.stored > 0) OR (w.stored > 1 AND a.id <> w.keep))
+        RETURNING w.line
     )
     UPDATE import_people p SET changed = true FROM gone WHERE gone.line = p.line
     """,
@@ -201,19 +208,19 @@ ADDRESSES = (
     WITH moved AS (
         UPDATE addresses a SET fingerprint = w.fingerprint, key_version = w.key_version, value = w.value
         FROM import_addresses w JOIN addresses before ON before.id = w.keep
-        WHERE a.id = w.keep AND w.value IS NOT NULL AND a.fingerprint <> w.fingerprint
+        WHERE a.id = w.keep AND w.value IS NOT NULL AND NOT w.same
         RETURNING w.line, before.fingerprint = ANY (w.older) AS sealed_anew
     )
     UPDATE import_people p SET changed = true FROM moved WHERE moved.line = p.line AND NOT moved.sealed_anew
     """,
     """
-    WITH fresh AS (
-        INSERT INTO addresses (contact_id, channel, account, fingerprint, key_version, value)
-        SELECT contact_id, channel, account, fingerprint, key_version, value FROM import_addresses
-        WHERE contact_id IS NOT NULL AND keep IS NULL AND value IS NOT NULL
-        RETURNING contact_id
-    )
-    UPDATE import_people p SET changed = true FROM fresh WHERE fresh.contact_id = p.contact_id AND p.verdict IS NULL
+    UPDATE import_people p SET changed = true FROM import_addresses w
+    WHERE w.line = p.line AND p.verdict IS NULL AND w.keep IS NULL AND w.value IS NOT NULL
+    """,
+    """
+    INSERT INTO addresses (contact_id, channel, account, fingerprint, key_version, value)
+    SELECT contact_id, channel, account, fingerprint, key_version, value FROM import_addresses
+    WHERE contact_id IS NOT NULL AND keep IS NULL AND value IS NOT NULL
     """,
 )
 
@@ -227,22 +234,27 @@ CARRY_SUPPRESSIONS = """
     ON CONFLICT DO NOTHING
 """
 
-CONSENTS = """
-    WITH changed AS (
-        INSERT INTO consents (contact_id, purpose, given_at, legal_basis, channel, method, evidence)
-        SELECT p.contact_id, w.purpose, w.given_at, 'consent', w.channel, w.method, w.evidence
-        FROM import_consents w JOIN import_people p ON p.line = w.line AND p.verdict IS NULL
-        ON CONFLICT (contact_id, purpose, given_at) DO UPDATE SET
-            channel = coalesce(nullif(excluded.channel, ''), consents.channel),
-            method = coalesce(nullif(excluded.method, ''), consents.method),
-            evidence = coalesce(nullif(excluded.evidence, ''), consents.evidence)
-        WHERE (excluded.channel NOT IN ('', consents.channel)) OR (excluded.method NOT IN ('', consents.method))
-            OR (excluded.evidence NOT IN ('', consents.evidence))
-        RETURNING contact_id
-    )
+CONSENTS = (
+    """
     UPDATE import_people p SET changed = true
-    FROM changed WHERE changed.contact_id = p.contact_id AND p.verdict IS NULL
-"""
+    FROM import_consents w
+    WHERE w.line = p.line AND p.verdict IS NULL AND NOT EXISTS (
+        SELECT FROM consents k
+        WHERE k.contact_id = p.contact_id AND k.purpose = w.purpose AND k.given_at = w.given_at
+            AND w.channel IN ('', k.channel) AND w.method IN ('', k.method) AND w.evidence IN ('', k.evidence)
+    )
+    """,
+    """
+    INSERT INTO consents (contact_id, purpose, given_at, legal_basis, channel, method, evidence)
+    SELECT p.contact_id, w.purpose, w.given_at, 'consent', w.channel, w.method, w.evidence
+    FROM import_consents w JOIN import_people p ON p.line = w.line
+    WHERE p.verdict IS NULL AND (p.changed OR p.added)
+    ON CONFLICT (contact_id, purpose, given_at) DO UPDATE SET
+        channel = coalesce(nullif(excluded.channel, ''), consents.channel),
+        method = coalesce(nullif(excluded.method, ''), consents.method),
+        evidence = coalesce(nullif(excluded.evidence, ''), consents.evidence)
+    """,
+)
 
 COUNTS = """
     SELECT count(*) FILTER (WHERE verdict IS NULL AND added) AS added,

@@ -98,7 +98,7 @@ changed AS (
         AND (v.child_id IS NULL OR (d.child_id = v.child_id AND d.attempt = v.attempt)
             OR v.state NOT IN ('planned', 'suppressed', 'expired', 'unknown'))
         AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
-        AND (v.state, d.state) IN {_ALLOWED}
+        AND (v.state, v.was) IN {_ALLOWED}  -- of the row as it was locked: joined to d.state, a waiting change is lost
     RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
         d.state, v.was, d.proved
 ),

@@ -149,9 +149,8 @@ ordered AS (
 judged AS (
     SELECT o.*, CASE
         WHEN excuse IS NOT NULL THEN excuse
+        WHEN used + CASE WHEN subject_id = 0 THEN 1 ELSE nth END > CAST(:cap AS integer) THEN 'capped'
         WHEN subject_id = 0 AND coalesce(served_by, leader) <> contact_id THEN 'shared_address'
-        WHEN CAST(:cap AS integer) IS NOT NULL
-            AND used + CASE WHEN subject_id = 0 THEN 1 ELSE nth END > CAST(:cap AS integer) THEN 'capped'
     END AS reason
     FROM ordered o
 ),
@@ -167,10 +166,23 @@ written AS (
     ON CONFLICT (run_id, recipient_kind, recipient_id, channel, subject_id) DO NOTHING
     RETURNING recipient_id, subject_id, state
 )
+, handed_on AS (
+    INSERT INTO later SELECT contact_id, subject_id, unit_code FROM placed
+    WHERE reason = ANY(CAST(:go_on AS text[]))
+)
 {_counted(step)}
 {_ledger(step)}
 """
-    connection.execute(text(statement), {**step.values(), **_accounts(step)})
+    _fresh_later(connection)
+    connection.execute(text(statement), {**step.values(), **_accounts(step), "go_on": list(GO_ON)})
+
+
+def _fresh_later(connection: Connection) -> None:
+    """Make the empty table `later`: those whom a channel leaves out and who go on to the next."""
+    connection.execute(text("DROP TABLE IF EXISTS later"))
+    connection.execute(
+        text("CREATE TEMPORARY TABLE later (contact_id bigint, subject_id bigint, unit_code text) ON COMMIT DROP")
+    )
 
 
 def _counted(step: Step) -> str:
@@ -222,6 +234,10 @@ def _accounts(step: Step) -> dict[str, Any]:
     }
 
 
+_IN_USE = """(SELECT o.* FROM stations o WHERE NOT o.is_default OR NOT EXISTS (
+        SELECT 1 FROM stations r WHERE r.unit_code = o.unit_code AND NOT r.is_default))"""
+"""Stations that broadcast: a unit's assumed one falls silent once a real one is known."""
+
 _COVER = """
     WITH RECURSIVE climb AS (
         SELECT DISTINCT u.code AS unit, u.code AS here, u.parent FROM audience p JOIN units u ON u.code = p.unit_code
@@ -238,7 +254,10 @@ def station_slots(connection: Connection) -> list[str]:
     connection.execute(text("DROP TABLE IF EXISTS cover"))
     connection.execute(text("CREATE TEMPORARY TABLE cover ON COMMIT DROP AS " + _COVER))
     rows = connection.execute(
-        text("SELECT DISTINCT CAST(slots AS text) AS slots FROM stations WHERE unit_code IN (SELECT here FROM cover)")
+        text(
+            f"SELECT DISTINCT CAST(s.slots AS text) AS slots FROM {_IN_USE} s"
+            " WHERE s.unit_code IN (SELECT here FROM cover)"
+        )
     )
     return [row.slots for row in rows]
 
@@ -267,13 +286,15 @@ SELECT :run, 'contact', p.contact_id, :channel, p.subject_id, :step, NULL, p.uni
     CASE WHEN :follows AND v.here IS NOT NULL THEN e.ends + make_interval(secs => :wait_s) END
 FROM audience p LEFT JOIN cover v ON v.unit = p.unit_code
 LEFT JOIN (
-    SELECT s.unit_code, max(t.ends) AS ends FROM stations s
+    SELECT s.unit_code, max(t.ends) AS ends FROM {_IN_USE} s
     JOIN unnest(CAST(:settings AS text[]), CAST(:ends AS timestamptz[])) AS t(slots, ends)
         ON t.slots = CAST(s.slots AS text)
     GROUP BY s.unit_code
 ) e ON e.unit_code = v.here
 ON CONFLICT (run_id, recipient_kind, recipient_id, channel, subject_id) DO NOTHING
-RETURNING state
+RETURNING recipient_id, subject_id, unit_code, state, reason
+), handed_on AS (
+    INSERT INTO later SELECT recipient_id, subject_id, unit_code FROM written WHERE reason = 'no_station'
 )
 {_counted(step)}
 SELECT count(*) FROM written
@@ -283,7 +304,7 @@ WITH members AS (
     SELECT v.here, count(*) AS n FROM audience p JOIN cover v ON v.unit = p.unit_code GROUP BY v.here
 ),
 slotted AS (
-    SELECT s.id AS station_id, s.unit_code, m.n, t.starts, t.ends FROM stations s
+    SELECT s.id AS station_id, s.unit_code, m.n, t.starts, t.ends FROM {_IN_USE} s
     JOIN members m ON m.here = s.unit_code
     JOIN unnest(CAST(:settings AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         AS t(slots, starts, ends) ON t.slots = CAST(s.slots AS text)
@@ -302,28 +323,16 @@ written AS (
 {"INSERT INTO broadcasts (run_id, delivery_id, station_id, slot_starts, slot_ends, members)" if kept else ""}
 SELECT :run, w.id, w.recipient_id, s.starts, s.ends, s.n FROM written w JOIN slotted s ON s.station_id = w.recipient_id
 """
+    _fresh_later(connection)
     connection.execute(text(stations), values)
     connection.execute(text(people), values)
 
 
-def narrow_to_left_out(connection: Connection, step: Step) -> int:
-    """Keep in `audience` only those whom this step left out for a reason that sends them to the next channel."""
-    connection.execute(
-        text(
-            f"""
-            CREATE TEMPORARY TABLE later ON COMMIT DROP AS
-            SELECT p.* FROM audience p JOIN {step.target} d ON d.run_id = :run AND d.recipient_kind = 'contact'
-                AND d.recipient_id = p.contact_id AND d.channel = :channel AND d.subject_id = p.subject_id
-            LEFT JOIN {step.target} leader ON leader.run_id = d.run_id AND leader.recipient_kind = 'contact'
-                AND leader.recipient_id = d.shared_with AND leader.channel = d.channel AND leader.subject_id = 0
-            WHERE d.state = 'suppressed' AND coalesce(CASE WHEN d.reason = 'shared_address' THEN leader.reason END,
-                d.reason) = ANY(CAST(:go_on AS text[]))
-            """
-        ),
-        {"run": step.run, "channel": str(step.channel), "go_on": list(GO_ON)},
-    )
+def narrow_to_left_out(connection: Connection) -> int:
+    """Keep in `audience` only those whom the channel just planned left out for a reason that sends them on."""
     connection.execute(text("DROP TABLE audience"))
     connection.execute(text("ALTER TABLE later RENAME TO audience"))
+    connection.execute(text("ANALYZE audience"))
     return int(connection.execute(text("SELECT count(*) FROM audience")).scalar_one())
 
 
@@ -336,6 +345,11 @@ def shadow_deliveries(connection: Connection) -> str:
         )
     )
     return "foreseen"
+
+
+def refresh_statistics(connection: Connection) -> None:
+    """Let the query planner know of a large run before workers claim from it."""
+    connection.execute(text("ANALYZE deliveries, run_counts"))
 
 
 def tally(connection: Connection, target: str, run: int) -> list[tuple[str, str, str, str | None, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, null, select, text, update
 from sqlalchemy import column as sql_column
@@ -145,7 +146,8 @@ def _names(rules: Mapping[str, Rule], today: date) -> ColumnElement[list[str]]:
     if not rules:
         return literal([], ARRAY(Text))
     each = [case((condition(rule, today), literal(name, Text)), else_=null()) for name, rule in sorted(rules.items())]
-    return func.array_remove(array(each, type_=Text), null(), type_=ARRAY(Text))
+    fitting: array[Any] = array(each, type_=Text())
+    return func.array_remove(fitting, null(), type_=ARRAY(Text))
 
 
 _ALL = """

@@ -95,7 +95,7 @@ contacts = Table(
     _now("updated_at"),
     Column("erased_at", Moment),
     UniqueConstraint("source", "external_id"),
-    Index("ix_contacts_source_identity", "source", "identity"),
+    Index("ix_contacts_identity", "identity"),
     Index("ix_contacts_unit_code", "unit_code"),
     Index("ix_contacts_guardian_id", "guardian_id", postgresql_where=text("guardian_id IS NOT NULL")),
 )

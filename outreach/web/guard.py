@@ -32,6 +32,8 @@ _HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
 }
 _HSTS: Final = "max-age=31536000"
+_QUIET: Final = frozenset({"/healthz", "/readyz", "/style.css", "/webhooks/{account}"})
+"""Routes asked so often that their successes are worth a line only for whoever looks for it."""
 
 
 class Guard:
@@ -66,7 +68,8 @@ class Guard:
                 await PlainTextResponse("something went wrong on our side\n", 500)(scope, receive, answer)
         finally:
             took = (time.monotonic() - began) * 1000
-            log.info("%s %s %s %.0f ms", scope["method"], _route(scope), status or "gone", took)
+            level = logging.DEBUG if 200 <= status < 400 and _route(scope) in _QUIET else logging.INFO
+            log.log(level, "%s %s %s %.0f ms", scope["method"], _route(scope), status or "gone", took)
 
 
 def _refusal(scope: Scope) -> ASGIApp | None:

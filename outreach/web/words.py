@@ -53,7 +53,10 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "group.hint.arrived": {_VI: "có báo nhận", _EN: "by the provider's receipt"},
     "group.hint.failed": {_VI: "bị từ chối hoặc không tới", _EN: "refused or undeliverable"},
     "group.hint.unknown": {_VI: "có thể đã gửi, không gửi lại", _EN: "may have left; not sent again"},
-    "group.hint.not_sent": {_VI: "bị chặn, quá hạn hoặc huỷ", _EN: "suppressed, late or cancelled"},
+    "group.hint.not_sent": {
+        _VI: "nhận chung với người khác, qua loa, bị chặn, quá hạn hoặc huỷ",
+        _EN: "served by another's message, barred, late or cancelled",
+    },
     "campaign.draft": {_VI: "bản nháp", _EN: "draft"},
     "campaign.submitted": {_VI: "chờ duyệt", _EN: "awaits approval"},
     "campaign.approved": {_VI: "đã duyệt", _EN: "approved"},

@@ -21,6 +21,7 @@ from audience_files import (
 )
 from sqlalchemy import Engine, text
 
+from outreach.audience.importing import check_source
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import Scope
@@ -31,13 +32,9 @@ from outreach.store import contact_import, suppressions
 HEAD = "external_id;full_name;birth_date;sex;unit_code;phone;email;occupation;tags;attr.ho_ngheo"
 
 
-@pytest.fixture(autouse=True)
-def _units(engine: Engine) -> None:
-    load_units(engine)
-
-
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(engine: Engine, tmp_path: Path) -> Path:
+    load_units(engine)
     return tmp_path / "list.csv"
 
 
@@ -239,6 +236,12 @@ def test_a_dry_run_counts_and_writes_rejects_but_stores_nothing(engine: Engine, 
     assert counts(report) == {"rows": 4, "added": 2, "duplicates": 1, "rejected": 1}
     assert len(rejects(report)) == 1
     assert counts(bring_in(engine, keys, listed)) == counts(report)
+
+
+@pytest.mark.parametrize("name", ["", "hai từ", "x" * 101, "a\x00"])
+def test_a_list_needs_a_name_that_can_be_written(name: str) -> None:
+    with pytest.raises(OutreachError, match="the name of a list"):
+        check_source(name)
 
 
 def test_a_file_with_headings_only_is_an_empty_list(engine: Engine, keys: KeyRing, file: Path) -> None:

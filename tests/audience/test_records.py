@@ -28,7 +28,7 @@ def headings(tmp_path: Path, data: bytes, encoding: str | None = None) -> Delimi
     return DelimitedFile.open(file, NAMES, required=("full_name",), encoding=encoding)
 
 
-CELL = st.text(st.characters(exclude_characters="\r", exclude_categories=("Cs",)), max_size=12)
+CELL = st.text(st.characters(exclude_characters="\r", exclude_categories=("Cs",)), max_size=6)
 
 
 @given(

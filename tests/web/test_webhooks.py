@@ -164,7 +164,7 @@ def test_a_database_that_was_restarted_is_found_again(site: Site, world: World, 
 
 
 def test_the_log_names_routes_and_no_token_no_number(site: Site, path: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "outreach.web"):
+    with caplog.at_level(logging.DEBUG, "outreach.web"):
         site.receipt(path, status="delivered")
         site.get("/u/some-secret-token?lang=en")
         site.get("/webhooks/nobody")

@@ -321,7 +321,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("guardian_id IS NOT NULL"),
     )
-    op.create_index("ix_contacts_source_identity", "contacts", ["source", "identity"], unique=False)
+    op.create_index("ix_contacts_identity", "contacts", ["identity"], unique=False)
     op.create_index("ix_contacts_unit_code", "contacts", ["unit_code"], unique=False)
     op.create_table(
         "runs",
@@ -448,7 +448,7 @@ def downgrade() -> None:
     )
     op.drop_table("runs")
     op.drop_index("ix_contacts_unit_code", table_name="contacts")
-    op.drop_index("ix_contacts_source_identity", table_name="contacts")
+    op.drop_index("ix_contacts_identity", table_name="contacts")
     op.drop_index("ix_contacts_guardian_id", table_name="contacts", postgresql_where=sa.text("guardian_id IS NOT NULL"))
     op.drop_table("contacts")
     op.drop_table("campaign_versions")

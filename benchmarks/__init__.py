@@ -1,0 +1,1 @@
+"""What this machine can do: the engine beside a bare sender, measured the same way. Start with `make bench`."""

@@ -1,0 +1,196 @@
+"""The dispatch's part: the bare sender and the engine's Celery workers, in turn, against the same stub."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from subprocess import Popen
+
+import psutil
+from sqlalchemy import text
+
+from benchmarks import campaigns
+from benchmarks.measures import Database, Pair, Plan, Sent
+from benchmarks.processes import BenchmarkError, end, output_of, start, wait_for
+from benchmarks.site import ACCOUNT, Site
+from benchmarks.usage import Meter, Used, peak_memory, tree_seconds
+from outreach.domain.words import Lane
+from outreach.tasks import DRAIN, Hints, celery_app
+
+_STARTING = 60.0
+_STANDSTILL = 30.0
+"""Seconds without a message after which the engine is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A Celery worker with its children, and a scheduler."""
+
+    worker: Popen[bytes]
+    scheduler: Popen[bytes]
+
+    def children(self) -> list[int]:
+        """The processes that send."""
+        return [child.pid for child in psutil.Process(self.worker.pid).children()]
+
+    def memory(self) -> dict[str, float]:
+        """Peak memory (MB) of each kind of process, the largest child's for the children."""
+        return {
+            "worker child": max(peak_memory(child) for child in self.children()),
+            "worker parent": peak_memory(self.worker.pid),
+            "scheduler": peak_memory(self.scheduler.pid),
+        }
+
+
+def measure_pair(site: Site, plan: Plan, *, engine_first: bool) -> Pair:
+    """Both sides once, with as many messages as were planned."""
+    if engine_first:
+        engine, database, memory = _engine(site, plan)
+        bare = _bare(site, plan.messages)
+    else:
+        bare = _bare(site, plan.messages)
+        engine, database, memory = _engine(site, plan)
+    return Pair(bare, engine, database, memory)
+
+
+def _bare(site: Site, messages: int) -> Sent:
+    _settle(site)
+    asked = site.parameters
+    arguments = ("--messages", messages, "--processes", asked.processes, "--connections", asked.connections)
+    meter = Meter({"stub": lambda: tree_seconds(site.stub.pid)})
+    found = json.loads(output_of("benchmarks.bare_sender", str(site.stub.port), *map(str, arguments)))
+    used = meter.stop()
+    cpu = {"sender": found["cpu"], "stub": used.by["stub"]}
+    return Sent(messages, found["seconds"], cpu, found["memory"], others=found["others"])
+
+
+def _engine(site: Site, plan: Plan) -> tuple[Sent, Database, dict[str, float]]:
+    warm = campaigns.plan(site, f"{plan.campaign}-warm", campaigns.WARM)
+    with _fleet(site) as fleet:
+        _warm_up(site, warm)
+        _settle(site)
+        before, taken = _database(site), site.stub.taken()
+        meter = Meter(_groups(site, fleet))
+        campaigns.resume(site, plan.campaign)
+        _hints(site).drain(ACCOUNT, Lane.BULK)
+        _follow(site, plan)
+        used = meter.stop()
+        cost = _cost(before, _database(site), plan.messages)
+        _check(site, plan, site.stub.taken() - taken)
+        memory = fleet.memory()
+    return _sent(plan, used, memory["worker child"]), cost, memory
+
+
+def _sent(plan: Plan, used: Used, memory: float) -> Sent:
+    return Sent(plan.messages, used.seconds, used.by, memory, used.others)
+
+
+@contextmanager
+def _fleet(site: Site) -> Iterator[Fleet]:
+    """Started as an operator starts them; stopped before the other side's turn."""
+    worker = start(
+        site.folder / "worker.log", "-m", "celery", "-A", "worker", "worker", "--concurrency",
+        str(site.parameters.processes), "--without-gossip", "--without-mingle", "--loglevel", "warning",
+    )  # fmt: skip
+    scheduler = start(site.folder / "scheduler.log", "-m", "scheduler")
+    try:
+        yield Fleet(worker, scheduler)
+    finally:
+        end(scheduler)
+        end(worker)
+
+
+def _warm_up(site: Site, warm: Plan) -> None:
+    """Every child has come up, and messages have gone through."""
+    hints, wanted = _hints(site), _enrolled(site) + site.parameters.processes
+    campaigns.resume(site, warm.campaign)
+
+    def all_up() -> bool:
+        for _ in range(site.parameters.processes):  # a busy child takes no second task, so each gets one
+            hints.send_again()
+        return _enrolled(site) >= wanted
+
+    wait_for("the worker's children", all_up, seconds=_STARTING, pause=1.0)
+    wait_for("the first messages", lambda: not _open(site, warm), seconds=_STARTING)
+
+
+class _Hinting(Hints):
+    """Hints that can be sent although one is under way."""
+
+    def send_again(self) -> None:
+        self._send(DRAIN, Lane.BULK, ACCOUNT, str(Lane.BULK))
+
+
+def _hints(site: Site) -> _Hinting:
+    return _Hinting(celery_app(site.runtime.redis_url), site.runtime.redis)
+
+
+def _enrolled(site: Site) -> int:
+    with site.runtime.engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM children")).scalar_one())
+
+
+def _open(site: Site, plan: Plan) -> int:
+    found = campaigns.states(site, plan.run)
+    return found.get("planned", 0) + found.get("sending", 0)
+
+
+def _follow(site: Site, plan: Plan) -> None:
+    """Until the last message is recorded; raises BenchmarkError where nothing moves any more."""
+    left, moved = plan.messages, time.monotonic()
+    while left:
+        time.sleep(0.02)
+        now = _open(site, plan)
+        if now != left:
+            left, moved = now, time.monotonic()
+        if time.monotonic() - moved > _STANDSTILL:
+            raise BenchmarkError(f"the engine stands still with {left:,} of {plan.messages:,} messages to go")
+
+
+def _check(site: Site, plan: Plan, taken: int) -> None:
+    """A benchmark that lost or doubled a message has measured nothing."""
+    accepted = campaigns.states(site, plan.run).get("accepted", 0)
+    if not accepted == taken == plan.messages:
+        raise BenchmarkError(f"{plan.messages:,} planned, {accepted:,} accepted, but the stub took {taken:,}")
+
+
+def _groups(site: Site, fleet: Fleet) -> dict[str, Callable[[], float]]:
+    with site.runtime.engine.connect() as connection:
+        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    postmaster = psutil.Process(int(backend)).ppid()
+    valkey = int(site.runtime.redis.info("server")["process_id"])
+    return {
+        "sender": lambda: tree_seconds(fleet.worker.pid),
+        "scheduler": lambda: tree_seconds(fleet.scheduler.pid),
+        "postgres": lambda: tree_seconds(postmaster),
+        "valkey": lambda: tree_seconds(valkey),
+        "stub": lambda: tree_seconds(site.stub.pid),
+    }
+
+
+def _settle(site: Site) -> None:
+    """Nothing of what went before is still being written to disk, on either side's time."""
+    with site.runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+
+
+_FIGURES = text(
+    """
+    SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS wal, CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid,
+        n_tup_upd AS updates, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'deliveries'
+    """
+)
+
+
+def _database(site: Site) -> tuple[float, float, float, float]:
+    with site.runtime.engine.connect() as connection:
+        row = connection.execute(_FIGURES).one()
+    return float(row.wal), float(row.xid), float(row.updates), float(row.hot)
+
+
+def _cost(before: tuple[float, ...], after: tuple[float, ...], messages: int) -> Database:
+    wal, transactions, updates, hot = (now - then for now, then in zip(after, before, strict=True))
+    return Database(wal / messages, transactions / messages, updates / messages, hot / updates if updates else 0.0)

@@ -1,0 +1,129 @@
+"""What a run of the benchmark measures, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+ENOUGH = 2.0
+"""How many times the bare sender's rate the stub must sustain for the figures to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What was asked for; `connections` are per process, on both sides."""
+
+    people: int
+    processes: int
+    connections: int
+    repeat: int
+    stub_processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import in a process of its own: `memory` is that process's peak (MB)."""
+
+    rows: int
+    added: int
+    unchanged: int
+    rejected: int
+    seconds: float
+    memory: float
+
+    @property
+    def rate(self) -> float:
+        return self.rows / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Counting one segment, people and addresses: milliseconds of each time it was asked."""
+
+    name: str
+    people: int
+    milliseconds: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run over everybody: `rows` deliveries written, `messages` of them to be sent; forecast before approval."""
+
+    run: int
+    campaign: str
+    rows: int
+    messages: int
+    seconds: float
+    forecast_seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.rows / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One side sending: processor seconds by group, peak memory (MB) of its largest sending process.
+
+    `others`: the share (0…1) of the machine that was used by nobody of ours meanwhile.
+    """
+
+    messages: int
+    seconds: float
+    cpu: Mapping[str, float]
+    memory: float
+    others: float
+
+    @property
+    def rate(self) -> float:
+        return self.messages / self.seconds
+
+    def cpu_ms(self, group: str) -> float:
+        """Processor milliseconds of a group for each message."""
+        return 1000 * self.cpu[group] / self.messages
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What the engine's messages cost PostgreSQL: bytes of WAL, transactions that write, updates, those HOT."""
+
+    wal_bytes: float
+    transactions: float
+    updates: float
+    hot_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides, one right after the other, with the same number of messages."""
+
+    bare: Sent
+    engine: Sent
+    database: Database
+    processes_memory: Mapping[str, float]
+
+    @property
+    def ratio(self) -> float:
+        return self.engine.rate / self.bare.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time."""
+
+    parameters: Parameters
+    machine: Mapping[str, str]
+    imports: Sequence[Import]
+    segments: Sequence[Segment]
+    plans: Sequence[Plan]
+    stub_rates: Sequence[float]
+    pairs: Sequence[Pair]
+
+    @property
+    def stub_factor(self) -> float:
+        """The stub's slowest over the bare sender's fastest."""
+        return min(self.stub_rates) / max(pair.bare.rate for pair in self.pairs)
+
+    @property
+    def valid(self) -> bool:
+        return self.stub_factor >= ENOUGH

@@ -1,0 +1,132 @@
+"""A stub SMS provider that costs as little as Python can: every POST is answered as a new message of Twilio's.
+
+    python -m benchmarks.stub [--processes N]      prints its port; GET / tells how many messages it took
+
+The sid is random, as the real one is: sids in order would be kinder to the engine's index than reality. Only loopback,
+no delay, no failure, no receipts. It ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import json
+import multiprocessing
+import os
+import random
+import re
+import socket
+from collections.abc import Callable, MutableSequence
+from typing import cast
+
+import uvloop
+
+_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
+_MARK = "x" * 32
+_MESSAGE = {
+    "account_sid": "AC00000000000000000000000000000000",
+    "api_version": "2010-04-01",
+    "body": "",
+    "date_created": "Sat, 21 Nov 2026 02:00:00 +0000",
+    "date_sent": None,
+    "date_updated": "Sat, 21 Nov 2026 02:00:00 +0000",
+    "direction": "outbound-api",
+    "error_code": None,
+    "error_message": None,
+    "from": "+15005550006",
+    "messaging_service_sid": None,
+    "num_media": "0",
+    "num_segments": "1",
+    "price": None,
+    "price_unit": "USD",
+    "sid": f"SM{_MARK}",
+    "status": "queued",
+    "subresource_uris": {},
+    "to": "",
+    "uri": "",
+}
+
+
+def _answer(status: str, body: str) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
+
+
+_BEFORE, _AFTER = _answer("201 Created", json.dumps(_MESSAGE)).split(_MARK.encode())
+
+
+class Provider(asyncio.Protocol):
+    """One connection of a client; `taken[place]` counts this process's messages."""
+
+    def __init__(self, taken: MutableSequence[int], place: int) -> None:
+        self._taken = taken
+        self._place = place
+        self._rest = b""
+        self._write: Callable[[bytes], object] = bytes
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._write = cast(asyncio.WriteTransport, transport).write
+
+    def data_received(self, data: bytes) -> None:
+        if self._rest:
+            data = self._rest + data
+        start = 0
+        while end := _end(data, start):
+            self._write(self._reply(data, start))
+            start = end
+        self._rest = data[start:]
+
+    def _reply(self, data: bytes, start: int) -> bytes:
+        if data.startswith(b"POST ", start):
+            self._taken[self._place] += 1
+            return b"%b%032x%b" % (_BEFORE, random.getrandbits(128), _AFTER)
+        return _answer("200 OK", json.dumps({"taken": sum(self._taken)}))
+
+
+def _end(data: bytes, start: int) -> int:
+    """Where the request that begins at `start` ends; 0 while it is not all there."""
+    head = data.find(b"\r\n\r\n", start)
+    if head < 0:
+        return 0
+    length = _LENGTH.search(data, start, head)
+    end = head + 4 + (int(length[1]) if length else 0)
+    return end if end <= len(data) else 0
+
+
+def _listener(port: int) -> socket.socket:
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    found.bind(("127.0.0.1", port))
+    return found
+
+
+async def _serve(listener: socket.socket, taken: MutableSequence[int], place: int) -> None:
+    parent = os.getppid()
+    await asyncio.get_running_loop().create_server(lambda: Provider(taken, place), sock=listener, backlog=1024)
+    while os.getppid() == parent:
+        await asyncio.sleep(0.5)
+
+
+def _further_process(port: int, taken: MutableSequence[int], place: int) -> None:
+    uvloop.run(_serve(_listener(port), taken, place))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A stub of Twilio's Messages API on loopback.")
+    parser.add_argument("--port", type=int, default=0, help="0: a free one")
+    parser.add_argument("--processes", type=int, default=1, help="that share the port")
+    given = parser.parse_args()
+    spawning = multiprocessing.get_context("spawn")
+    taken = spawning.RawArray(ctypes.c_uint64, given.processes)
+    listener = _listener(given.port)
+    port = listener.getsockname()[1]
+    for place in range(1, given.processes):
+        spawning.Process(target=_further_process, args=(port, taken, place), daemon=True).start()
+    print(port, flush=True)
+    uvloop.run(_serve(listener, taken, 0))
+
+
+if __name__ == "__main__":
+    main()

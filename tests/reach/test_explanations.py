@@ -1,0 +1,35 @@
+"""Every state and every reason has words for people, in both languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from outreach.domain.states import DeliveryState, Reason
+from outreach.reach.explanations import REASONS, STATES, Explanation, explain
+
+EVERY = [*STATES.items(), *REASONS.items()]
+
+
+def test_no_state_and_no_reason_is_left_without_words() -> None:
+    assert set(STATES) == set(DeliveryState)
+    assert set(REASONS) == set(Reason)
+
+
+@pytest.mark.parametrize(("what", "words"), EVERY, ids=[str(what) for what, _ in EVERY])
+def test_each_says_what_happened_and_what_can_be_done_in_both_languages(what: str, words: Explanation) -> None:
+    for said in (words.vi, words.en):
+        assert said.what.endswith(".") and said.do.endswith(".")
+        assert "_" not in said.what.replace("not_after", "")
+    assert not words.vi.what.isascii()
+    assert words.en.what.isascii()
+
+
+def test_no_two_reasons_are_told_alike() -> None:
+    told = [words.vi.what for words in REASONS.values()]
+    assert len(set(told)) == len(told)
+
+
+def test_the_reason_speaks_before_the_state_and_an_unknown_one_leaves_the_state_to_speak() -> None:
+    assert explain(DeliveryState.SUPPRESSED, "no_address") is REASONS[Reason.NO_ADDRESS]
+    assert explain(DeliveryState.SUPPRESSED, "something new") is STATES[DeliveryState.SUPPRESSED]
+    assert explain(DeliveryState.DELIVERED, None).text("en").startswith("It arrived")
