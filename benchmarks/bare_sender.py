@@ -67,8 +67,7 @@ def send(port: int, messages: int, processes: int, connections: int) -> list[Sha
     ready, shares = spawning.Barrier(processes), spawning.Queue()
     each = [messages // processes + (place < messages % processes) for place in range(processes)]
     started = [
-        spawning.Process(target=_process, args=(port, share, connections, ready, shares), daemon=True)
-        for share in each
+        spawning.Process(target=_process, args=(port, share, connections, ready, shares), daemon=True) for share in each
     ]
     for process in started:
         process.start()

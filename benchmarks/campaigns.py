@@ -24,6 +24,7 @@ from outreach.store.versions import read_version
 EVERYBODY = "{kind: {in: [person, business]}}"
 WARM = '{attr.warm: "1"}'
 _STAFF, _LEADER = "staff@example.org", "leader@example.org"
+_TEXT = "{{ issuer }} thông báo tới {{ contact | salute }}: hồ sơ đã có kết quả, mời đến bộ phận một cửa để nhận."
 _FILE = """
 campaign: {slug}
 title: Đo lường
@@ -33,7 +34,7 @@ ends: {ends}
 messages:
   - id: thong-bao
     segment: {segment}
-    text: {{sms: "{{{{ issuer }}}} thông báo tới {{{{ contact | salute }}}}: hồ sơ đã có kết quả, mời đến bộ phận một cửa để nhận."}}
+    text: {{sms: "{text}"}}
     channels: [sms]
     schedule: {{at: launch}}
 """
@@ -86,5 +87,5 @@ def _launch(site: Site, slug: str, segment: str) -> float:
 
 def _file(site: Site, slug: str, segment: str) -> Path:
     file, day = site.folder / f"{slug}.yaml", today(site)
-    file.write_text(_FILE.format(slug=slug, segment=segment, starts=day, ends=day + timedelta(days=30)))
+    file.write_text(_FILE.format(slug=slug, text=_TEXT, segment=segment, starts=day, ends=day + timedelta(days=30)))
     return file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,9 @@ from benchmarks import campaigns
 from benchmarks.measures import Database, Pair, Plan, Sent
 from benchmarks.processes import BenchmarkError, end, output_of, start, wait_for
 from benchmarks.site import ACCOUNT, Site
-from benchmarks.usage import Meter, Used, peak_memory, tree_seconds
+from benchmarks.usage import Meter, peak_memory, tree_seconds
 from outreach.domain.words import Lane
-from outreach.tasks import DRAIN, Hints, celery_app
+from outreach.tasks import Hints, celery_app
 
 _STARTING = 60.0
 _STANDSTILL = 30.0
@@ -60,32 +61,36 @@ def _bare(site: Site, messages: int) -> Sent:
     _settle(site)
     asked = site.parameters
     arguments = ("--messages", messages, "--processes", asked.processes, "--connections", asked.connections)
-    meter = Meter({"stub": lambda: tree_seconds(site.stub.pid)})
+    taken = site.stub.taken()
+    meter = Meter({"stub": lambda: tree_seconds(site.stub.pid), "sender": lambda: sum(os.times()[2:4])})
     found = json.loads(output_of("benchmarks.bare_sender", str(site.stub.port), *map(str, arguments)))
     used = meter.stop()
+    warming = asked.processes * asked.connections
+    if site.stub.taken() - taken != messages + warming:
+        raise BenchmarkError("the stub has not taken what the bare sender sent")
     cpu = {"sender": found["cpu"], "stub": used.by["stub"]}
-    return Sent(messages, found["seconds"], cpu, found["memory"], others=found["others"])
+    return Sent(messages, found["seconds"], cpu, found["memory"], used.others)
 
 
 def _engine(site: Site, plan: Plan) -> tuple[Sent, Database, dict[str, float]]:
     warm = campaigns.plan(site, f"{plan.campaign}-warm", campaigns.WARM)
+    updated = _updated(site)
     with _fleet(site) as fleet:
         _warm_up(site, warm)
         _settle(site)
-        before, taken = _database(site), site.stub.taken()
+        written, taken = _written(site), site.stub.taken()
         meter = Meter(_groups(site, fleet))
         campaigns.resume(site, plan.campaign)
         _hints(site).drain(ACCOUNT, Lane.BULK)
         _follow(site, plan)
         used = meter.stop()
-        cost = _cost(before, _database(site), plan.messages)
+        wal, transactions = (now - then for now, then in zip(_written(site), written, strict=True))
         _check(site, plan, site.stub.taken() - taken)
         memory = fleet.memory()
-    return _sent(plan, used, memory["worker child"]), cost, memory
-
-
-def _sent(plan: Plan, used: Used, memory: float) -> Sent:
-    return Sent(plan.messages, used.seconds, used.by, memory, used.others)
+    updates, hot = (now - then for now, then in zip(_updated(site), updated, strict=True))
+    messages = plan.messages
+    database = Database(wal / messages, transactions / messages, updates / (messages + warm.messages), hot / updates)
+    return Sent(messages, used.seconds, used.by, memory["worker child"], used.others), database, memory
 
 
 @contextmanager
@@ -110,22 +115,16 @@ def _warm_up(site: Site, warm: Plan) -> None:
 
     def all_up() -> bool:
         for _ in range(site.parameters.processes):  # a busy child takes no second task, so each gets one
-            hints.send_again()
+            hints.taken(ACCOUNT, Lane.BULK)
+            hints.drain(ACCOUNT, Lane.BULK)
         return _enrolled(site) >= wanted
 
     wait_for("the worker's children", all_up, seconds=_STARTING, pause=1.0)
     wait_for("the first messages", lambda: not _open(site, warm), seconds=_STARTING)
 
 
-class _Hinting(Hints):
-    """Hints that can be sent although one is under way."""
-
-    def send_again(self) -> None:
-        self._send(DRAIN, Lane.BULK, ACCOUNT, str(Lane.BULK))
-
-
-def _hints(site: Site) -> _Hinting:
-    return _Hinting(celery_app(site.runtime.redis_url), site.runtime.redis)
+def _hints(site: Site) -> Hints:
+    return Hints(celery_app(site.runtime.redis_url), site.runtime.redis)
 
 
 def _enrolled(site: Site) -> int:
@@ -177,20 +176,19 @@ def _settle(site: Site) -> None:
         connection.execute(text("CHECKPOINT"))
 
 
-_FIGURES = text(
-    """
-    SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS wal, CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid,
-        n_tup_upd AS updates, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'deliveries'
-    """
-)
-
-
-def _database(site: Site) -> tuple[float, float, float, float]:
+def _written(site: Site) -> tuple[float, float]:
+    """Bytes of WAL and transactions that write, since the servers came up."""
     with site.runtime.engine.connect() as connection:
-        row = connection.execute(_FIGURES).one()
-    return float(row.wal), float(row.xid), float(row.updates), float(row.hot)
+        row = connection.execute(
+            text("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS wal, pg_current_xact_id()::text AS xid")
+        ).one()
+    return float(row.wal), float(row.xid)
 
 
-def _cost(before: tuple[float, ...], after: tuple[float, ...], messages: int) -> Database:
-    wal, transactions, updates, hot = (now - then for now, then in zip(after, before, strict=True))
-    return Database(wal / messages, transactions / messages, updates / messages, hot / updates if updates else 0.0)
+def _updated(site: Site) -> tuple[int, int]:
+    """Updates of deliveries, and how many of them were HOT; a process tells the server when it ends at the latest."""
+    with site.runtime.engine.connect() as connection:
+        row = connection.execute(
+            text("SELECT n_tup_upd AS n, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'deliveries'")
+        ).one()
+    return row.n, row.hot

@@ -22,7 +22,7 @@ from outreach.runtime import Runtime
 
 ACCOUNT = "sms-main"
 RATE = 100_000
-"""Messages a second the account may take: far more than the machine can, so that the bucket is asked and never short."""
+"""Messages a second the account may take: more than the machine can, so the bucket is asked and never short."""
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 
 

@@ -17,14 +17,16 @@ import os
 import random
 import re
 import socket
-from collections.abc import Callable, MutableSequence
-from typing import cast
+from collections.abc import Callable
+from typing import TypeAlias, cast
 
 import uvloop
 
 _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
+Counts: TypeAlias = "ctypes.Array[ctypes.c_uint64]"
+"""How many messages each process has taken, in memory they share."""
 _MARK = "x" * 32
-_MESSAGE = {
+_MESSAGE: dict[str, object] = {
     "account_sid": "AC00000000000000000000000000000000",
     "api_version": "2010-04-01",
     "body": "",
@@ -59,7 +61,7 @@ _BEFORE, _AFTER = _answer("201 Created", json.dumps(_MESSAGE)).split(_MARK.encod
 class Provider(asyncio.Protocol):
     """One connection of a client; `taken[place]` counts this process's messages."""
 
-    def __init__(self, taken: MutableSequence[int], place: int) -> None:
+    def __init__(self, taken: Counts, place: int) -> None:
         self._taken = taken
         self._place = place
         self._rest = b""
@@ -102,14 +104,14 @@ def _listener(port: int) -> socket.socket:
     return found
 
 
-async def _serve(listener: socket.socket, taken: MutableSequence[int], place: int) -> None:
+async def _serve(listener: socket.socket, taken: Counts, place: int) -> None:
     parent = os.getppid()
     await asyncio.get_running_loop().create_server(lambda: Provider(taken, place), sock=listener, backlog=1024)
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
 
 
-def _further_process(port: int, taken: MutableSequence[int], place: int) -> None:
+def _further_process(port: int, taken: Counts, place: int) -> None:
     uvloop.run(_serve(_listener(port), taken, place))
 
 

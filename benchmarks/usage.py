@@ -43,7 +43,7 @@ def _busy() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """`seconds` of wall time, processor seconds `by` group, and the share (0…1) of the machine others used meanwhile."""
+    """`seconds` of wall time, processor seconds `by` group, and the share (0…1) of the machine `others` had."""
 
     seconds: float
     by: Mapping[str, float]

@@ -1,4 +1,4 @@
-"""What import-linter cannot see: scopes on queries about people, SQL in one room, the entries, documents that keep up."""
+"""What import-linter cannot see: scopes on queries about people, SQL in one room, entries, documents that keep up."""
 
 from __future__ import annotations
 

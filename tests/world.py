@@ -86,7 +86,7 @@ class World:
                 text(
                     "INSERT INTO contacts (source, external_id, identity, full_name, search_key, sort_key, birth_date,"
                     " sex, unit_code, guardian_id, kind) VALUES ('main', :name, :identity, :name, :name, :name, :born,"
-                    " 'nam', :unit, :guardian, :kind) RETURNING id"
+                    " 'male', :unit, :guardian, :kind) RETURNING id"
                 ),
                 {
                     "name": name, "identity": name.encode(), "born": born, "unit": unit, "kind": kind,

@@ -45,6 +45,8 @@ def import_(
     if as_json:
         print_json(asdict(report))
     else:
-        print_table(f"{file.name}{' (dry run: nothing stored)' if dry_run else ''}", list(figures), [figures.values()])
+        print_table(
+            f"{file.name}{' (dry run: nothing stored)' if dry_run else ''}", list(figures), [list(figures.values())]
+        )
     if report.rejected:
         say(f"{report.rejected:,} rows were left out; which and why: {report.rejects_file}")

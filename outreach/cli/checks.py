@@ -127,7 +127,7 @@ def _public_url(settings: Settings) -> Check:
         return Check(
             "public address",
             Finding.BROKEN,
-            f"{', '.join(real)} send to real people, but receipts and unsubscribe links would go to {settings.public_url}",
+            f"{', '.join(real)} send to real people, but receipts and refusals would go to {settings.public_url}",
             "set OUTREACH_PUBLIC_URL to where the outside reaches `outreach web`",
         )
     return _good("public address", settings.public_url)

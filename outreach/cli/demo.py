@@ -15,7 +15,7 @@ from outreach.cli.reach import show as show_reach
 from outreach.cli.session import session_of
 from outreach.domain.scope import EVERYTHING
 from outreach.local import demo as steps
-from outreach.local.demo import Stage
+from outreach.local.demo_stage import Stage, await_web, stage
 from outreach.reach.report import By, Report
 from outreach.reach.report import reach as measured
 
@@ -34,10 +34,10 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Go on with what the demo before left.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Embedded servers, invented citizens, a provider simulator, and one campaign over every channel to its reach table."""
+    """Embedded servers, invented citizens, a provider simulator, one campaign over every channel to its reach table."""
     began = time.monotonic()
     session = session_of(context)
-    with steps.stage(session.settings(), session.build, port=port, keep=keep, tell=say) as on:
+    with stage(session.settings(), session.build, port=port, keep=keep, tell=say) as on:
         say(f"the demo's data: {on.data} (made anew each time, unless --keep)")
         document = _play(on, people, seed)
         document["seconds"] = round(time.monotonic() - began, 1)
@@ -57,7 +57,7 @@ def _play(on: Stage, people: int, seed: int) -> dict[str, Any]:
     if figures is not None:
         say(f"{slug}: loaded by {steps.STAFF}, approved by {steps.LEADER}; one run of each message:")
         say("; ".join(f"{one.message} {one.audience:,} people, {one.cost:,} VND" for one in figures.messages))
-    steps.await_web(on)
+    await_web(on)
     steps.launch(on, slug)
     sending = time.monotonic()
     with live() as shown:
@@ -108,6 +108,4 @@ def _farewell(on: Stage, document: dict[str, Any]) -> None:
         f"{document['sending_seconds']:g} s from launch to the last receipt, {document['seconds']:g} s in all"
     )
     say(f"status page: {on.url}   what each citizen received: {on.sandbox.url}")
-    say(
-        f"look around with the other commands: OUTREACH_DATA_DIR={on.data} outreach campaign status {document['campaign']}"
-    )
+    say(f"other commands look around in it too: OUTREACH_DATA_DIR={on.data} outreach doctor")

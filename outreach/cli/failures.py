@@ -1,4 +1,4 @@
-"""What goes wrong, told to people: one line for the unexpected, the error's own words for the rest, never a traceback."""
+"""What goes wrong, told to people: an error's own words, one line for the unexpected, never a traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from outreach.cli.output import say
 from outreach.cli.session import Session
 from outreach.domain.errors import OutreachError
 
-_USAGE = typer.BadParameter.__mro__[1]
+_USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer's usage error, which ends with 2."""
 LOG = "log/outreach.log"
 

@@ -30,7 +30,7 @@ def reach(
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the lines to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """People reached: measured by receipts, estimated for loudspeakers, combined by the rule shown; each person once."""
+    """People reached, each once: measured by receipts, estimated for loudspeakers, combined by the rule shown."""
     session = session_of(context)
     runtime = session.runtime()
     report = measured(

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from outreach.runtime import Runtime
     from outreach.settings import Settings
 
+APPROVAL_OFF = (
+    "APPROVAL IS OFF (OUTREACH_APPROVAL=off): one person alone can launch to everybody; for a private machine only"
+)
+
 
 @dataclass(slots=True)
 class Session:
@@ -40,9 +44,7 @@ class Session:
         if self._settings is None:
             self._settings = self.load_settings()
             if self._settings.approval == "off":
-                warn(
-                    "APPROVAL IS OFF (OUTREACH_APPROVAL=off): one person alone can launch to everybody; for a private machine only"
-                )
+                warn(APPROVAL_OFF)
         return self._settings
 
     def runtime(self) -> Runtime:

@@ -21,9 +21,7 @@ def group() -> None:
     """SMS texts: count their parts."""
 
 
-@app.command(
-    epilog="Example: outreach sms parts 'Kính mời ông bà tới nhận kết quả' (or: outreach sms parts --json < texts.jsonl)"
-)
+@app.command(epilog="Example: outreach sms parts 'Kính mời ông bà' (or: outreach sms parts --json < texts.jsonl)")
 def parts(
     text: Annotated[
         str | None,

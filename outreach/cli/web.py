@@ -13,5 +13,5 @@ APPLICATION = "outreach.wiring:web_app"
 
 @app.command(epilog="Example: outreach web --host 0.0.0.0 --port 8000")
 def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Run the web part: status page, webhooks, unsubscribe pages, health. Addresses are not logged: they hold tokens."""
+    """Run the web part: status page, webhooks, unsubscribe pages, health. Requests are not logged: they hold tokens."""
     uvicorn.run(APPLICATION, factory=True, host=host, port=port, access_log=False, proxy_headers=False)

@@ -115,18 +115,31 @@ SELECT run_id, id, was, state, EXISTS (SELECT 1 FROM unreached) AS unreached FRO
 
 _REACHED_OTHERWISE = text(
     """
+WITH lost AS (
+    SELECT r.campaign, f.recipient_id AS contact_id
+    FROM unnest(CAST(:run_ids AS bigint[]), CAST(:ids AS bigint[])) AS i(run_id, id)
+    JOIN deliveries f ON f.run_id = i.run_id AND f.id = i.id AND f.recipient_kind = 'contact'
+    JOIN runs r ON r.id = f.run_id
+    UNION
+    SELECT r.campaign, s.recipient_id
+    FROM unnest(CAST(:run_ids AS bigint[]), CAST(:ids AS bigint[])) AS i(run_id, id)
+    JOIN deliveries f ON f.run_id = i.run_id AND f.id = i.id AND f.recipient_kind = 'contact' AND f.subject_id = 0
+    JOIN runs r ON r.id = f.run_id
+    JOIN deliveries s ON s.run_id = f.run_id AND s.shared_with = f.recipient_id AND s.channel = f.channel
+        AND s.recipient_kind = 'contact' AND s.state = 'suppressed'
+)
 INSERT INTO reached (campaign, contact_id, first_at, channel, run_id, delivery_id, unit_code)
-SELECT DISTINCT ON (r.campaign, d.recipient_id)
-    r.campaign, d.recipient_id, coalesce(d.sent_at, :now), d.channel, d.run_id, d.id, d.unit_code
-FROM unnest(CAST(:run_ids AS bigint[]), CAST(:ids AS bigint[])) AS lost(run_id, id)
-JOIN deliveries f ON f.run_id = lost.run_id AND f.id = lost.id
-JOIN runs fr ON fr.id = f.run_id
-JOIN runs r ON r.campaign = fr.campaign
-JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.recipient_id = f.recipient_id AND d.proved
-ORDER BY r.campaign, d.recipient_id, d.sent_at
+SELECT DISTINCT ON (l.campaign, l.contact_id)
+    l.campaign, l.contact_id, coalesce(p.sent_at, :now), p.channel, p.run_id, p.id, d.unit_code
+FROM lost l JOIN runs r ON r.campaign = l.campaign
+JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.recipient_id = l.contact_id
+JOIN deliveries p ON p.run_id = d.run_id AND p.recipient_kind = 'contact' AND p.channel = d.channel AND p.proved
+    AND (p.id = d.id OR (d.state = 'suppressed' AND p.recipient_id = d.shared_with AND p.subject_id = 0))
+ORDER BY l.campaign, l.contact_id, p.sent_at
 ON CONFLICT (campaign, contact_id) DO NOTHING
 """
 )
+"""Who lost their proof with a failed delivery (those who share its address too) and has another one."""
 
 
 @dataclass(frozen=True, slots=True)

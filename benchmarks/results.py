@@ -1,0 +1,133 @@
+"""The results as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+from benchmarks.measures import ENOUGH, Pair, Results, Sent
+
+_GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "Valkey", "scheduler": "scheduler"}
+"""What the engine's processor time is told apart by; the stub stands on both sides."""
+
+
+def markdown(results: Results) -> str:
+    """The whole file."""
+    parts = (_head(results), _machine(results), _stub(results), _dispatch(results), _pairs(results), _audience(results))
+    return "\n".join(line for part in parts for line in part)
+
+
+def _head(results: Results) -> Iterable[str]:
+    asked = results.parameters
+    ratio = median(pair.ratio for pair in results.pairs)
+    verdict = f"the engine sends at **{ratio:.2f}** of the bare sender's rate"
+    if not results.valid:
+        verdict = f"**INVALID** (the stub is too slow, see below): {verdict}"
+    return (
+        "# Benchmark results",
+        "",
+        "Written by `make bench`; what the figures mean, and what they leave out, is in `docs/performance.md`.",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {verdict} (median of {asked.repeat} pairs).",
+        "",
+        f"{asked.people:,} people; on both sides {asked.processes} processes with {asked.connections} connections each;"
+        f" figures are medians, with the least and the most in brackets.",
+        "",
+    )
+
+
+def _machine(results: Results) -> Iterable[str]:
+    yield from _table(("Machine", ""), results.machine.items())
+
+
+def _stub(results: Results) -> Iterable[str]:
+    yield "## Stub provider"
+    yield ""
+    word = "valid" if results.valid else "INVALID"
+    rows = (
+        ("asked by raw sockets, requests/s", _spread(results.stub_rates, "{:,.0f}")),
+        ("bare sender, messages/s", _spread([pair.bare.rate for pair in results.pairs], "{:,.0f}")),
+        ("the slowest of the one over the fastest of the other", f"{results.stub_factor:.2f}"),
+        (f"at least {ENOUGH:.0f} wanted", word),
+    )
+    yield from _table((f"{results.parameters.stub_processes} process(es)", ""), rows)
+
+
+def _dispatch(results: Results) -> Iterable[str]:
+    yield "## Dispatch"
+    yield ""
+    pairs = results.pairs
+    both = [
+        ("messages/s", _both(pairs, lambda side: side.rate, "{:,.0f}")),
+        ("processor ms a message, sending processes", _both(pairs, lambda side: side.cpu_ms("sender"), "{:.3f}")),
+        ("processor ms a message, stub", _both(pairs, lambda side: side.cpu_ms("stub"), "{:.3f}")),
+        ("peak memory of a sending process, MB", _both(pairs, lambda side: side.memory, "{:.0f}")),
+        ("the machine's time used by others, %", _both(pairs, lambda side: 100 * side.others, "{:.1f}")),
+    ]
+    yield from _table(("", "bare sender", "engine"), ((name, *columns) for name, columns in both))
+    rows = [("engine / bare sender", _spread([pair.ratio for pair in pairs], "{:.2f}"))]
+    rows += [
+        (f"engine's processor ms a message, {title}", _spread([pair.engine.cpu_ms(group) for pair in pairs], "{:.3f}"))
+        for group, title in _GROUPS.items()
+        if group != "sender"
+    ]
+    rows += [
+        ("bytes of WAL a message", _spread([pair.database.wal_bytes for pair in pairs], "{:,.0f}")),
+        ("writing transactions a message", _spread([pair.database.transactions for pair in pairs], "{:.3f}")),
+        ("updates of a delivery", _spread([pair.database.updates for pair in pairs], "{:.2f}")),
+        ("of them HOT, %", _spread([100 * pair.database.hot_share for pair in pairs], "{:.0f}")),
+    ]
+    for name in pairs[0].processes_memory:
+        found = [pair.processes_memory[name] for pair in pairs]
+        rows.append((f"peak memory of the {name}, MB", _spread(found, "{:.0f}")))
+    yield from _table(("Engine", ""), rows)
+
+
+def _pairs(results: Results) -> Iterable[str]:
+    rows = (
+        (
+            str(number),
+            f"{pair.engine.messages:,}",
+            f"{pair.bare.rate:,.0f}",
+            f"{pair.engine.rate:,.0f}",
+            f"{pair.ratio:.2f}",
+        )
+        for number, pair in enumerate(results.pairs, 1)
+    )
+    yield from _table(("Pair", "messages", "bare sender, messages/s", "engine, messages/s", "ratio"), rows)
+
+
+def _audience(results: Results) -> Iterable[str]:
+    yield "## Audience and planning"
+    yield ""
+    first, again = results.imports
+    plans = results.plans
+    rows = [
+        (f"import of {first.rows:,} rows, rows/s", f"{first.rate:,.0f}"),
+        ("the same file again, rows/s", f"{again.rate:,.0f}"),
+        ("peak memory of the importing process, MB", f"{first.memory:.0f}, again {again.memory:.0f}"),
+        (f"planning a run of {plans[0].rows:,} deliveries, rows/s", _spread([plan.rate for plan in plans], "{:,.0f}")),
+        ("forecasting it, s", _spread([plan.forecast_seconds for plan in plans], "{:.2f}")),
+    ]
+    yield from _table(("", ""), rows)
+    counted = ((one.name, f"{one.people:,}", _spread(one.milliseconds, "{:.1f}")) for one in results.segments)
+    yield from _table(("Segment, counted with addresses by channel", "people", "ms"), counted)
+
+
+def _both(pairs: Sequence[Pair], figure: Callable[[Sent], float], form: str) -> tuple[str, str]:
+    return _spread([figure(pair.bare) for pair in pairs], form), _spread([figure(pair.engine) for pair in pairs], form)
+
+
+def _spread(found: Sequence[float], form: str) -> str:
+    """The median; with more than one, the least and the most."""
+    middle = form.format(median(found))
+    return middle if len(found) == 1 else f"{middle} ({form.format(min(found))}–{form.format(max(found))})"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield "| " + " | ".join(heading) + " |"
+    yield "|---" + "|--:" * (len(heading) - 1) + "|"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""

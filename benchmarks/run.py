@@ -1,0 +1,94 @@
+"""`make bench`: measures import, segments, planning and dispatch here and now, and writes benchmarks/RESULTS.md.
+
+python benchmarks/run.py [--people N] [--processes P] [--connections C] [--repeat K] [--quick] [--results FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import audience, campaigns, dispatch, machine, results
+from benchmarks.measures import Pair, Parameters, Plan, Results
+from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
+from benchmarks.site import Site, site
+
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+_STUB_REQUESTS = 100_000
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure this machine: the engine beside a bare sender.")
+    parser.add_argument("--people", type=int, default=100_000, help="in the audience file (default 100,000)")
+    parser.add_argument("--processes", type=int, default=2, help="that send, on both sides (default 2)")
+    parser.add_argument("--connections", type=int, default=48, help="of each process, on both sides (default 48)")
+    parser.add_argument("--repeat", type=int, default=3, help="pairs of bare sender and engine (default 3)")
+    parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
+    parser.add_argument("--quick", action="store_true", help="5,000 people, one pair: only to see that it works")
+    parser.add_argument("--results", type=Path, help="file to write (default benchmarks/RESULTS.md; --quick: none)")
+    return parser.parse_args()
+
+
+def parameters(given: argparse.Namespace) -> Parameters:
+    people, repeat = (5_000, 1) if given.quick else (given.people, given.repeat)
+    return Parameters(people, given.processes, given.connections, repeat, given.stub_processes)
+
+
+def measure(asked: Parameters) -> Results:
+    """Everything once, the pairs as often as asked for."""
+    with stub(asked.stub_processes) as provider, site(provider, asked) as here:
+        described = machine.describe(here.runtime.engine, here.runtime.redis)
+        say(f"importing {asked.people:,} people")
+        imports = audience.measure_imports(here)
+        say("counting segments")
+        counted = audience.measure_segments(here)
+        plans: list[Plan] = []
+        pairs: list[Pair] = []
+        rates = [_stub_rate(here)]
+        for number in range(1, asked.repeat + 1):
+            plans.append(campaigns.plan(here, f"do-luong-{number}", campaigns.EVERYBODY))
+            say(f"pair {number}: {plans[-1].messages:,} messages each")
+            pairs.append(dispatch.measure_pair(here, plans[-1], engine_first=number % 2 == 0))
+            say(f"pair {number}: {pairs[-1].bare.rate:,.0f}/s bare, {pairs[-1].engine.rate:,.0f}/s engine")
+            rates.append(_stub_rate(here))
+    return Results(asked, described, imports, counted, plans, rates, pairs)
+
+
+def _stub_rate(here: Site) -> float:
+    asked = here.parameters
+    connections = str(asked.processes * asked.connections)
+    requests = str(_STUB_REQUESTS if asked.people > 10_000 else _STUB_REQUESTS // 10)
+    return float(
+        output_of("benchmarks.load", str(here.stub.port), "--requests", requests, "--connections", connections)
+    )
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    given = arguments()
+    where = given.results.resolve() if given.results else None if given.quick else RESULTS
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        found = measure(parameters(given))
+    except BenchmarkError as error:
+        sys.exit(str(error))
+    written = results.markdown(found)
+    if where is not None:
+        where.write_text(written, encoding="utf-8")
+    print(written)
+
+
+if __name__ == "__main__":
+    main()
