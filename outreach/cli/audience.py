@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,6 +41,18 @@ def import_options(session: Session, *, encoding: str | None, dry_run: bool) -> 
     )
 
 
+def tell_import(file: Path, report: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
+    """What became of the rows of a file, and where those left out are written down."""
+    figures = {name: value for name, value in report.items() if name != "rejects_file"}
+    if as_json:
+        print_json(report)
+    else:
+        title = f"{file.name} (dry run: nothing stored)" if dry_run else file.name
+        print_table(title, list(figures), [list(figures.values())])
+    if report["rejected"]:
+        say(f"{report['rejected']:,} rows were left out; which and why: {report['rejects_file']}")
+
+
 @app.command("import", epilog="Example: outreach audience import nguoi-dan.csv --source xa-dong-anh")
 def import_(
     context: typer.Context,
@@ -56,15 +68,7 @@ def import_(
     options = import_options(session, encoding=encoding, dry_run=dry_run)
     with progress("rows") as told:
         report = import_file(runtime.engine, file, source=source, keys=runtime.keys, options=options, progress=told)
-    figures = {name: value for name, value in asdict(report).items() if name != "rejects_file"}
-    if as_json:
-        print_json(asdict(report))
-    else:
-        print_table(
-            f"{file.name}{' (dry run: nothing stored)' if dry_run else ''}", list(figures), [list(figures.values())]
-        )
-    if report.rejected:
-        say(f"{report.rejected:,} rows were left out; which and why: {report.rejects_file}")
+    tell_import(file, asdict(report), dry_run=dry_run, as_json=as_json)
 
 
 @app.command(epilog="Example: outreach audience synthesise 20000 --unit 01 --seed 7")

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from outreach.audience.cases import import_cases
-from outreach.cli.audience import File, import_options
+from outreach.cli.audience import File, import_options, tell_import
 from outreach.cli.options import DryRun, Encoding, Json
-from outreach.cli.output import print_json, print_table, progress, say
+from outreach.cli.output import progress
 from outreach.cli.session import session_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -41,12 +41,4 @@ def import_(
         report = import_cases(
             runtime.engine, file, source=source, people=people, keys=runtime.keys, options=options, progress=told
         )
-    figures = {name: value for name, value in asdict(report).items() if name != "rejects_file"}
-    if as_json:
-        print_json(asdict(report))
-    else:
-        print_table(
-            f"{file.name}{' (dry run: nothing stored)' if dry_run else ''}", list(figures), [list(figures.values())]
-        )
-    if report.rejected:
-        say(f"{report.rejected:,} rows were left out; which and why: {report.rejects_file}")
+    tell_import(file, asdict(report), dry_run=dry_run, as_json=as_json)

@@ -13,7 +13,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
+from zoneinfo import ZoneInfo
 
+from outreach.domain.definition import DEFAULT_TIMEZONE
 from outreach.domain.errors import OutreachError
 from outreach.local.embedded import Embedded
 from outreach.local.supervisor import Supervisor
@@ -79,7 +81,7 @@ def stage(
             "approval": "on",
             "campaigns_dir": PROJECT / "campaigns",
             "templates_dir": PROJECT / "templates",
-            "clock_shift_seconds": _clock_shift(datetime.now(base.zone), tell),
+            "clock_shift_seconds": _clock_shift(datetime.now(ZoneInfo(DEFAULT_TIMEZONE)), tell),
         }
         settings = base.model_copy(update=values)
         runtime = build(settings)
@@ -113,7 +115,7 @@ def _accounts(data: Path, sandbox: SandboxPart) -> Path:
 
 
 def _clock_shift(now: datetime, tell: Tell) -> int:
-    """Seconds to the next 09:00 outside the hours in which messages may be sent, 0 inside them."""
+    """Seconds from the campaign's local time to its next 09:00, 0 in the hours in which people may be written to."""
     if _OPEN_FROM <= now.hour < _OPEN_UNTIL:
         return 0
     morning = now.replace(hour=_PRETENDED, minute=0, second=0, microsecond=0)

@@ -85,10 +85,16 @@ _LOCATED = """
     ) a ON true
 """
 
-_BLOCKED = """
-    (SELECT s.reason FROM suppressions s WHERE s.fingerprint = l.fingerprint AND s.channel IN ('*', :channel)
-        AND s.class IN ('*', :class) AND (:class <> 'emergency' OR s.class = :class OR s.reason = 'hard_bounce')
-        ORDER BY s.reason LIMIT 1)
+_BARS = """
+    s.channel IN ('*', :channel) AND s.class IN ('*', :class)
+    AND (:class <> 'emergency' OR s.class = :class OR s.reason = 'hard_bounce')
+"""
+
+_BLOCKED = f"(SELECT min(s.reason) FROM suppressions s WHERE s.fingerprint = l.fingerprint AND {_BARS})"
+
+_BLOCKED_ALL = f"""
+    LEFT JOIN (SELECT s.fingerprint, min(s.reason) AS reason FROM suppressions s WHERE {_BARS} GROUP BY s.fingerprint)
+        barred ON barred.fingerprint = l.fingerprint
 """
 
 _UNCONSENTED = """
@@ -96,10 +102,19 @@ _UNCONSENTED = """
         AND k.purpose = 'advertising' AND k.withdrawn_at IS NULL AND k.channel IN ('', :channel)))
 """
 
-_USED = """
-    (SELECT count(*) FROM contact_ledger g, unnest(g.times) AS sent WHERE g.fingerprint = l.fingerprint
-        AND g.channel = :channel AND g.class = :class AND g.day >= CAST(:day AS date) - 2
-        AND sent > CAST(:due AS timestamptz) - interval '24 hours')
+_SPENT = """
+    g.channel = :channel AND g.class = :class AND g.day >= CAST(:day AS date) - 2
+    AND sent > CAST(:due AS timestamptz) - interval '24 hours'
+"""
+
+_USED = f"""
+    (SELECT count(*) FROM contact_ledger g, unnest(g.times) AS sent
+        WHERE g.fingerprint = l.fingerprint AND {_SPENT})
+"""
+
+_USED_ALL = f"""
+    LEFT JOIN (SELECT g.fingerprint, count(*) AS n FROM contact_ledger g, unnest(g.times) AS sent
+        WHERE {_SPENT} GROUP BY g.fingerprint) spent ON spent.fingerprint = l.fingerprint
 """
 
 _SERVED_BEFORE = """
@@ -115,18 +130,31 @@ _SERVED_BEFORE = """
 
 def one_planner(connection: Connection) -> None:
     """Wait for the planner's lock, held until the transaction ends: caps are counted by one planner at a time."""
+    make_room(connection)
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PLANNER})
+
+
+def make_room(connection: Connection) -> None:
+    """Let this transaction sort and hash a million people in memory (about 200 MB at the most)."""
+    connection.execute(text("SET LOCAL work_mem = '64MB'"))
 
 
 def plan_people(connection: Connection, step: Step) -> None:
     """Give everyone of the table `audience` a row on one channel to people: planned, or suppressed with the reason."""
+    # A batch is small: look each address up. A whole run is large: read suppressions and the ledger once.
+    capped = step.cap is not None
+    if step.batch:
+        joined = ""
+        weighing = f"{_BLOCKED} AS blocked, {_USED if capped else 0} AS used, {_SERVED_BEFORE} AS served_by"
+    else:
+        joined = _BLOCKED_ALL + (_USED_ALL if capped else "")
+        used = "coalesce(spent.n, 0)" if capped else "0"
+        weighing = f"barred.reason AS blocked, {used} AS used, CAST(NULL AS bigint) AS served_by"
     statement = f"""
 WITH located AS MATERIALIZED ({_LOCATED}),
 weighed AS (
-    SELECT l.*, {_account(step)} AS account, {_BLOCKED} AS blocked,
-        {_USED if step.cap is not None else "0"} AS used,
-        {_SERVED_BEFORE if step.batch else "CAST(NULL AS bigint)"} AS served_by
-    FROM located l
+    SELECT l.*, {_account(step)} AS account, {weighing}
+    FROM located l {joined}
 ),
 excused AS MATERIALIZED (
     SELECT l.*, CASE
@@ -338,6 +366,7 @@ def narrow_to_left_out(connection: Connection) -> int:
 
 def shadow_deliveries(connection: Connection) -> str:
     """Make a temporary table that takes a forecast's rows; returns its name."""
+    make_room(connection)
     connection.execute(
         text(
             "CREATE TEMPORARY TABLE foreseen (LIKE deliveries INCLUDING DEFAULTS INCLUDING IDENTITY) ON COMMIT DROP;"

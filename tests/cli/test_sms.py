@@ -1,0 +1,41 @@
+"""`outreach sms parts`: one text, or a stream of them."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.commands import Commands
+
+
+def test_a_text_is_counted_as_it_is_and_without_its_marks(bare: Commands) -> None:
+    counted = bare("sms", "parts", "Kính mời ông bà", "--json").json()
+    bare = {"text": "Kinh moi ong ba", "encoding": "GSM-7", "parts": 1}
+    assert counted == {"encoding": "UCS-2", "parts": 1, "unaccented": bare}
+
+
+def test_people_get_a_line_for_each_line(bare: Commands) -> None:
+    said = bare("sms", "parts", given="a\r\n" + "ă" * 71 + "\n\n")
+    assert said.out.splitlines() == [
+        "GSM-7 1, unaccented GSM-7 1",
+        "UCS-2 2, unaccented GSM-7 1",
+        "GSM-7 0, unaccented GSM-7 0",
+    ]
+
+
+def test_programs_stream_json_strings_and_get_a_document_a_line(bare: Commands) -> None:
+    texts = ["Chào\nbạn", "\u2028", "\ud83d", "€" * 81]
+    said = bare("sms", "parts", "--json", given="".join(json.dumps(text) + "\n" for text in texts))
+    answers = [json.loads(line) for line in said.out.splitlines()]
+    assert [(one["encoding"], one["parts"]) for one in answers] == [
+        ("UCS-2", 1),
+        ("UCS-2", 1),
+        ("UCS-2", 1),
+        ("GSM-7", 2),
+    ]
+
+
+def test_a_line_that_is_no_json_string_is_named_after_those_before_it(bare: Commands) -> None:
+    said = bare("sms", "parts", "--json", given='"a"\n3\n"b"\n')
+    assert (said.status, len(said.out.splitlines())) == (1, 1)
+    assert said.err.startswith("stdin:2: ")
+    assert bare("sms", "parts", given=b"a\n\xff\n").err.startswith("stdin:2: not UTF-8")

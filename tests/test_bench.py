@@ -1,0 +1,42 @@
+"""The benchmark works from end to end; how fast anything is, is not asserted anywhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from outreach.settings import PROJECT
+
+ROWS = (
+    "asked by raw sockets, requests/s",
+    "messages/s",
+    "processor ms a message, sending processes",
+    "peak memory of a sending process, MB",
+    "engine / bare sender",
+    "import of 5,000 rows, rows/s",
+    "the same file again, rows/s",
+    "planning a run of 5,000 deliveries, rows/s",
+    "elderly",
+    "collaborators",
+    "Processor",
+    "PostgreSQL",
+    "Valkey",
+)
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_the_benchmark_writes_every_row_with_a_figure(tmp_path: Path) -> None:
+    results = tmp_path / "RESULTS.md"
+    done = subprocess.run(
+        [sys.executable, "benchmarks/run.py", "--quick", "--results", str(results)],
+        cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    written = results.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|\n]*\d[^|\n]*) ", written, re.MULTILINE))
+    assert [row for row in ROWS if row not in rows] == []
+    assert re.search(r"^\| at least 2 wanted \| (valid|INVALID) \|$", written, re.MULTILINE)
