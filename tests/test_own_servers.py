@@ -89,7 +89,19 @@ def redis_server(folder: Path) -> Iterator[str]:
     assert REDIS is not None
     port = free_port()
     process = subprocess.Popen(
-        [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--requirepass", PASSWORD],
+        [
+            REDIS,
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+            "--requirepass",
+            PASSWORD,
+        ],
         stdout=subprocess.DEVNULL,
     )
     url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
@@ -121,9 +133,7 @@ def test_planning_and_dispatch_work_on_them(database_server: str, redis_server: 
     assert run.returncode == 0, run.stdout[-3000:]
 
 
-def test_the_commands_take_both_from_the_environment(
-    database_server: str, redis_server: str, tmp_path: Path
-) -> None:
+def test_the_commands_take_both_from_the_environment(database_server: str, redis_server: str, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "OUTREACH_DATA_DIR": str(tmp_path / "data"),

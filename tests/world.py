@@ -26,7 +26,10 @@ from outreach.store.versions import read_version
 
 
 def account(
-    name: str = "sms-main", channel: Channel = Channel.SMS, proof: DeliveryState = DeliveryState.DELIVERED, **values: Any
+    name: str = "sms-main",
+    channel: Channel = Channel.SMS,
+    proof: DeliveryState = DeliveryState.DELIVERED,
+    **values: Any,
 ) -> Account:
     """An account with everything filled in."""
     fixed: dict[str, Any] = {
@@ -132,9 +135,7 @@ class World:
                 for one in message.texts
             }
             templates[message.id] = inline_template(message.id, texts)
-        actions.load(
-            self.engine, loaded.definition, templates=templates, segments={}, source_text=campaign, who=who
-        )
+        actions.load(self.engine, loaded.definition, templates=templates, segments={}, source_text=campaign, who=who)
         return loaded.definition.slug
 
     def launch(self, campaign: str, *, starting: date | None = None) -> str:

@@ -125,7 +125,7 @@ def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type
     if not isinstance(channels, list) or not isinstance(provider, str) or not set(channels) <= set(Channel):
         return None  # the shared settings say what is wrong
     try:
-        return [adapter_class(str(channel), provider) for channel in channels][0]
+        return next(adapter_class(str(channel), provider) for channel in channels)
     except UnknownProviderError as error:
         mistakes.append(("provider", str(error)))
         return None

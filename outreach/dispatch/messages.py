@@ -1,4 +1,4 @@
-"""A claimed delivery becomes what its adapter sends: rendered, measured, addressed, with its callback and refusal links."""
+"""A claimed delivery becomes what its adapter sends: rendered, measured, addressed, with its links."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Recovery:
         return await adapter.ask(await asyncio.to_thread(self._outgoing, one))
 
     def _outgoing(self, one: Stranded) -> Outgoing:
-        """What the lost sender was to send, made again: the provider is asked for just this text to just this number."""
+        """What the lost sender was to send, made again: the provider is asked for this text to this number."""
         with self.engine.connect() as connection:
             frozen = read_version(connection, one.campaign, one.version, one.shift_days)
         today = one.claimed_at.astimezone(frozen.definition.zone).date()

@@ -100,8 +100,7 @@ def approve(engine: Engine, slug: str, figures: Forecast, *, n: int, who: str) -
                 f"{who} wrote or submitted version {n} of {slug}: approval needs a second person (--as EMAIL)"
             )
         campaigns.act_on_version(connection, newest, CampaignAction.APPROVE)
-        state = _approved(connection, campaign, newest, figures, who)
-    return state
+        return _approved(connection, campaign, newest, figures, who)
 
 
 def approve_alone(engine: Engine, slug: str, figures: Forecast, *, who: str) -> None:

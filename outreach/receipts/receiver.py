@@ -1,4 +1,4 @@
-"""Webhooks: verified, kept before they are acknowledged, and applied to deliveries; repetition and disorder harmless."""
+"""Webhooks: verified, kept before they are acknowledged, applied once; repetition and disorder are harmless."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, change: tuple[str, str]
 
 
 def test_a_missing_variable_is_named_and_no_secret_shown(tmp_path: Path) -> None:
-    with pytest.raises(OutreachError, match="accounts.toml:7: .* the environment has no TWILIO_AUTH_TOKEN"):
+    with pytest.raises(OutreachError, match=r"accounts.toml:7: .* the environment has no TWILIO_AUTH_TOKEN"):
         load(tmp_path, GOOD)
 
 

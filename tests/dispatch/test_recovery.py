@@ -79,7 +79,9 @@ def strand(world: World, owner: Child, account: str = "sms-main") -> claims.Clai
             connection, account=account, lane=Lane.BULK, run_ids=runs, limit=1, child=child, lease_s=60.0,
             now=world.clock.now(),
         )  # fmt: skip
-        connection.execute(text("UPDATE deliveries SET lease_until = lease_until - interval '61 s' WHERE state = 'sending'"))
+        connection.execute(
+            text("UPDATE deliveries SET lease_until = lease_until - interval '61 s' WHERE state = 'sending'")
+        )
     return claimed
 
 

@@ -121,7 +121,7 @@ def test_loading_the_same_file_again_changes_nothing(world: World) -> None:
 
 def test_a_campaign_whose_dates_are_past_launches_nothing(world: World) -> None:
     slug = world.load(NOTICE.replace("2026", "2020"))
-    with pytest.raises(OutreachError, match="every date of thu is past .* --starting DATE"):
+    with pytest.raises(OutreachError, match=r"every date of thu is past .* --starting DATE"):
         actions.prepare_launch(world.engine, slug, world.clock, starting=None)
 
 
@@ -142,7 +142,7 @@ def test_launching_from_another_day_moves_every_date_and_shows_the_calendar_firs
 
 def test_what_was_due_before_the_launch_is_on_record_as_expired(world: World) -> None:
     people(world, 1)
-    world.launch(NOTICE.replace("{at: 2026-11-23T10:00}", '{at: [2026-11-01T10:00, 2026-11-23T10:00]}'))
+    world.launch(NOTICE.replace("{at: 2026-11-23T10:00}", "{at: [2026-11-01T10:00, 2026-11-23T10:00]}"))
     world.plan()
     assert [(run.state, run.reason) for run in world.runs()] == [("expired", "late")]
 
@@ -190,7 +190,8 @@ def test_advertising_reaches_only_those_who_agreed(world: World) -> None:
     with world.engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO consents (contact_id, purpose, given_at, legal_basis) VALUES (:c, 'advertising', now(), 'x')"
+                "INSERT INTO consents (contact_id, purpose, given_at, legal_basis)"
+                " VALUES (:c, 'advertising', now(), 'x')"
             ),
             {"c": world.people["P000"]},
         )

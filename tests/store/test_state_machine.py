@@ -37,7 +37,7 @@ def test_the_order_of_what_is_said_does_not_matter(said: list[DeliveryState], ch
             state = advance(state, word)
         return state
 
-    shuffled = list(said) + [said[0]]
+    shuffled = [*list(said), said[0]]
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert end(said) == end(shuffled) == max(said, key=lambda state: RANK[state])
 
@@ -93,9 +93,7 @@ def _way_to(state: DeliveryState) -> list[DeliveryState]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=WORDS, chance=st.randoms())
-def test_in_the_database_too_the_order_does_not_matter(
-    world: World, said: list[DeliveryState], chance: object
-) -> None:
+def test_in_the_database_too_the_order_does_not_matter(world: World, said: list[DeliveryState], chance: object) -> None:
     number = len(world.people)
     if number == 0:
         for person in range(60):
@@ -110,15 +108,11 @@ def test_in_the_database_too_the_order_does_not_matter(
     for row in unused[:2]:
         chance.shuffle(words)  # type: ignore[attr-defined]
         with world.engine.begin() as connection:
-            deliveries.advance(
-                connection, [Change(row.run_id, row.id, DeliveryState.SENDING)], now=world.clock.now()
-            )
+            deliveries.advance(connection, [Change(row.run_id, row.id, DeliveryState.SENDING)], now=world.clock.now())
         for word in words + words[:1]:
             with world.engine.begin() as connection:
                 proves = proved(word, DeliveryState.DELIVERED)
-                deliveries.advance(
-                    connection, [Change(row.run_id, row.id, word, proves=proves)], now=world.clock.now()
-                )
+                deliveries.advance(connection, [Change(row.run_id, row.id, word, proves=proves)], now=world.clock.now())
         ends.append(world.rows(f"d.id = {row.id}")[0].state)
     assert ends[0] == ends[1] == max(said, key=lambda state: RANK[state])
     assert world.counts_agree()

@@ -1,0 +1,62 @@
+"""The web part as a process of its own, started as operators start it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from web_site import Site
+
+from outreach.settings import PROJECT
+from tests.processes import free_port, wait_for
+
+UVICORN = (sys.executable, "-m", "uvicorn", "--factory", "outreach.wiring:web_app", "--host", "127.0.0.1", "--port")
+
+
+def listens(site: Site) -> bool:
+    try:
+        return site.get("/healthz").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def environment(tmp_path: Path, database_url: str, redis_url: str) -> dict[str, str]:
+    return {
+        **os.environ, "OUTREACH_DATA_DIR": str(tmp_path), "OUTREACH_DATABASE_URL": database_url,
+        "OUTREACH_REDIS_URL": redis_url,
+    }  # fmt: skip
+
+
+def test_started_by_uvicorn_alone_it_serves_logs_no_token_and_ends_when_asked(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    site, log = Site(free_port()), tmp_path / "web.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*UVICORN, str(site.port)], cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_for("the web", lambda: process.poll() is not None or listens(site))
+        assert site.get("/readyz").status == 200
+        assert site.get("/u/a-secret-token?lang=en").status == 404
+    finally:
+        process.terminate()
+        process.wait(20)
+    said = log.read_text()
+    assert "GET /u/{token} 404" in said
+    assert "a-secret-token" not in said
+    assert "Application shutdown complete" in said
+
+
+def test_with_a_wrong_setting_it_ends_with_a_line_that_says_which(environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [*UVICORN, str(free_port())], cwd=PROJECT, env={**environment, "OUTREACH_LANGUAGE": "fr"}, text=True,
+        capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode != 0
+    assert "language" in ended.stderr
+    assert "Traceback" not in ended.stderr
