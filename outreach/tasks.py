@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from outreach.dispatch.drain import Drained
+from outreach.dispatch.drain import WORTH_HELP, Drained
 from outreach.domain.words import Lane
 from outreach.runtime import Sending
 
@@ -73,8 +73,15 @@ class Hints:
         self._send(RECOVER, Lane.REPLY)
         return True
 
-    def taken(self, account: str, lane: Lane) -> None:
-        """The hint has been taken: another may follow."""
+    def taken(self, account: str, lane: Lane, *, alone: bool) -> None:
+        """The hint has been taken: another may follow, at once or (`alone`) when this child is done or dead."""
+        if alone:
+            self._client.set(_key(account, lane), 1, ex=_HINT_LIVES)
+        else:
+            self.done(account, lane)
+
+    def done(self, account: str, lane: Lane) -> None:
+        """Another hint may follow."""
         self._client.delete(_key(account, lane))
 
     def recovered(self) -> None:
@@ -100,11 +107,18 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
 
 def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
     """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone."""
-    _quietly(lambda: hints.taken(account, lane))
-    if account not in sending.dispatcher.accounts:
+    known = sending.dispatcher.accounts.get(account)
+    if known is None:
         log.warning("a hint names an account that is not configured: account=%s", account)
         return None
-    done = sending.dispatcher.drain(account, lane)
+    # A slow account is one child's work: others would wait for its tokens and keep faster accounts waiting.
+    alone = known.rate < WORTH_HELP
+    _quietly(lambda: hints.taken(account, lane, alone=alone))
+    try:
+        done = sending.dispatcher.drain(account, lane)
+    finally:
+        if alone:
+            _quietly(lambda: hints.done(account, lane))
     if done.more:
         _quietly(lambda: hints.drain(account, lane))
     return done

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import redis
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.bucket import Buckets
@@ -41,14 +42,16 @@ log = logging.getLogger(__name__)
 UNRECORDED = 100
 """Most rows of one child that are claimed and not yet recorded: what a kill can leave unknown."""
 CHUNK = UNRECORDED // 2
-LONGEST = {Lane.REPLY: 20.0, Lane.REMINDER: 20.0, Lane.BULK: 4.0}
+LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
 _PATIENCE = timedelta(seconds=0.25)
 """How long a drain waits for tokens itself; for more it leaves and is called again."""
 _SLICE = 0.1
 """Tokens of this many seconds are waited for together, so that chunks do not shrink to single messages."""
-_WORTH_HELP = 200
-"""From this rate on one child may not be enough for an account."""
+WORTH_HELP = 200
+"""From this rate on one child may not be enough for an account; below it a second one would only wait."""
+_RECORD_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses in seconds between attempts to record while the database is away: what was sent must not be forgotten."""
 _AFTER_A_BUG = timedelta(seconds=60)
 _MARGIN = 0.8
 """The share of a lease in which writing may begin; the rest is for recording."""
@@ -121,8 +124,13 @@ class Dispatcher:
         granted = self._tokens(account)
         if granted == 0:
             return None
-        claimed, runs, refused, lease = self._claim(account, lane, granted)
-        if len(claimed) == CHUNK and done.sent == 0 and account.rate >= _WORTH_HELP:
+        try:
+            claimed, runs, refused, lease = self._claim(account, lane, granted)
+        except (OperationalError, InterfaceError):
+            log.warning("the database is away: account=%s claims nothing", account.name)
+            self._settle(account, granted)
+            return None
+        if len(claimed) == CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
             self.help(account.name, lane)
         done.refused += refused
         try:
@@ -260,6 +268,16 @@ class Dispatcher:
         return hold is not None or any(one.broken for one in outcomes)
 
     def _write(self, outcomes: Sequence[Outcome], account: Account, messages: Sequence[Ready]) -> None:
+        """Record outcomes; while the database is away try again, which is harmless where it had worked after all."""
+        for pause in _RECORD_AGAIN:
+            try:
+                return self._write_once(outcomes, account, messages)
+            except (OperationalError, InterfaceError):
+                log.warning("the database is away: account=%s recording again in %s s", account.name, pause)
+                self.pause(pause)
+        return self._write_once(outcomes, account, messages)
+
+    def _write_once(self, outcomes: Sequence[Outcome], account: Account, messages: Sequence[Ready]) -> None:
         refusing = {(one.change.run, one.change.delivery) for one in outcomes if one.opted_out}
         broken = next((one.broken for one in outcomes if one.broken), None)
         with self.engine.begin() as connection:

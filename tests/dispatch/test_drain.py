@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import text
+from sqlalchemy import create_engine, event, text
 
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.bucket import Buckets
@@ -235,3 +235,33 @@ def test_a_misconfigured_account_pauses_itself_and_keeps_its_deliveries(
     with world.engine.connect() as connection:
         assert connection.execute(text("SELECT name, paused FROM account_states")).all() == [("sms-main", True)]
     assert dispatcher.drain("sms-main", Lane.BULK).sent == 0
+
+
+def test_what_was_sent_is_recorded_although_the_database_went_away_for_a_moment(
+    world: World, dispatcher: Dispatcher, box: Sandbox
+) -> None:
+    world.person("An", phone="+84912000010")
+    world.launch(CAMPAIGN)
+    world.plan()
+    cut = []
+
+    def cut_every_connection(*_: object) -> None:
+        """As a restart of PostgreSQL does, just when the record is to be written."""
+        if not cut and bodies(box, "+84912000010"):
+            cut.append(True)
+            with world.engine.connect() as connection:
+                connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+
+    sender = create_engine(world.engine.url)
+    event.listen(sender, "before_cursor_execute", cut_every_connection)
+    dispatched = replace(dispatcher, engine=sender, pause=lambda seconds: None).drain("sms-main", Lane.BULK)
+    sender.dispose()
+    assert cut
+    assert dispatched.sent == 1
+    assert world.states() == [("An", "sms", "accepted", None)]
+    assert len(bodies(box, "+84912000010")) == 1

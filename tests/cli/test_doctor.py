@@ -1,0 +1,88 @@
+"""`outreach doctor` and the accounts: what is broken is named, with what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from outreach.store import accounts
+from tests.cli.commands import Commands
+
+REAL = """
+[accounts.sms-real]
+channel = "sms"
+provider = "twilio"
+account_sid = "AC00000000000000000000000000000000"
+auth_token = "t"
+from = "+15005550006"
+"""
+TO_ITSELF = REAL + 'base_url = "http://127.0.0.1:9"\n'
+
+
+def findings(outreach: Commands) -> dict[str, Any]:
+    said = outreach("doctor", "--json")
+    document = said.json()
+    assert said.status == (0 if document["ok"] else 1)
+    return {check["name"]: check["finding"] for check in document["checks"]}
+
+
+def write(outreach: Commands, text: str) -> None:
+    outreach.settings.data_dir.mkdir(mode=0o700, exist_ok=True)
+    outreach.settings.accounts_file.write_text(text)
+
+
+def test_a_fresh_installation_is_well_though_empty(outreach: Commands) -> None:
+    found = findings(outreach)
+    assert {"settings", "data folder", "secret key", "valkey", "database", "schema", "units", "workers"} <= found.keys()
+    assert "broken" not in found.values()
+    assert (found["units"], found["accounts"]) == ("doubtful", "doubtful")
+
+
+def test_real_providers_behind_a_loopback_address_are_broken(outreach: Commands) -> None:
+    write(outreach, REAL)
+    assert findings(outreach)["public address"] == "broken"
+    assert findings(outreach.changed(public_url="https://tin.example.vn"))["public address"] == "good"
+    write(outreach, TO_ITSELF)
+    assert findings(outreach)["public address"] == "good"
+
+
+def test_a_paused_account_is_broken_until_it_is_resumed(outreach: Commands, engine: Engine) -> None:
+    write(outreach, TO_ITSELF)
+    with engine.begin() as connection:
+        accounts.pause(connection, "sms-real", code="20003", reason="authentication")
+    assert findings(outreach)["account sms-real"] == "broken"
+    listed = {one["name"]: one for one in outreach("account", "list", "--json").json()["accounts"]}
+    assert (listed["sms-real"]["paused"], listed["sms-real"]["code"]) == (True, "20003")
+    assert "PAUSED" in outreach("account", "list").err
+
+    assert outreach("account", "resume", "sms-real", "--json").json() == {"account": "sms-real", "resumed": True}
+    assert outreach("account", "resume", "sms-real", "--json").json()["resumed"] is False
+    assert "account sms-real" not in findings(outreach)
+    assert 'did you mean "sms-real"?' in outreach("account", "resume", "sms-rael").err
+
+
+def test_mistakes_in_the_accounts_are_told_with_their_line(outreach: Commands) -> None:
+    write(outreach, REAL + "colour = 1\n")
+    said = outreach("doctor")
+    assert said.status == 1
+    assert f"{outreach.settings.accounts_file}:8: [accounts.sms-real] unknown key 'colour'" in said.out
+
+
+def test_a_secret_that_others_may_read_is_broken(outreach: Commands) -> None:
+    findings(outreach)
+    (outreach.settings.data_dir / "secret.key").chmod(0o644)
+    assert findings(outreach)["secret key"] == "broken"
+
+
+def test_a_shifted_clock_and_missing_approval_are_doubtful(outreach: Commands) -> None:
+    found = findings(outreach.changed(clock_shift_seconds=3600, approval="off"))
+    assert (found["clock"], found["approval"]) == ("doubtful", "doubtful")
+
+
+def test_servers_that_are_away_are_broken(bare: Commands) -> None:
+    found = findings(bare)
+    assert (found["valkey"], found["database"]) == ("broken", "broken")
+    said = bare("campaign", "list")
+    assert (said.status, said.out, len(said.err.splitlines())) == (1, "", 1)
+    assert "does not answer" in said.err
