@@ -115,7 +115,7 @@ def _warm_up(site: Site, warm: Plan) -> None:
 
     def all_up() -> bool:
         for _ in range(site.parameters.processes):  # a busy child takes no second task, so each gets one
-            hints.taken(ACCOUNT, Lane.BULK)
+            hints.done(ACCOUNT, Lane.BULK)
             hints.drain(ACCOUNT, Lane.BULK)
         return _enrolled(site) >= wanted
 

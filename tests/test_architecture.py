@@ -43,7 +43,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "events.refusable": "the unguessable token of an unsubscribe link is the permission",
     "invented.put_people": "writes invented people; reads none",
     "invented.put_cases": "writes invented cases; reads none",
-    "plans.plan_people": "planning works for all; whom a message is for was settled by `audiences.gather`",
+    "people_plans.plan_people": "planning works for all; whom a message is for was settled by `audiences.gather`",
     "reach.tallies": "counts of the people `reach.gather_people` took, which is scoped",
     "reach.delivered_of": "counts of a target's own part of the tree; gives no person",
     "runs.finish_done": "ends runs; gives no person",

@@ -18,7 +18,7 @@ from outreach.domain.scope import EVERYTHING
 from outreach.domain.sms_text import measure
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
-from outreach.store import plans, recipients
+from outreach.store import recipients, tallies
 from outreach.store.runs import Run
 
 EXACT_UP_TO = 10_000
@@ -52,7 +52,7 @@ def estimate(
     spread = 0.0
     exact = True
     sms: dict[str, tuple[float, float, bool]] | None = None
-    for channel, account, state, _, rows in plans.tally(connection, target, run.id):
+    for channel, account, state, _, rows in tallies.tally(connection, target, run.id):
         if state != DeliveryState.PLANNED or account not in accounts:
             continue
         price = accounts[account].price

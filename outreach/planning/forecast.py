@@ -19,7 +19,7 @@ from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import SERVED_BY_ANOTHER, DeliveryState
 from outreach.planning.costs import EXACT_UP_TO, estimate
 from outreach.planning.planner import gather, plan_steps, segment_today
-from outreach.store import audiences, plans, segments
+from outreach.store import audiences, segments, tallies
 from outreach.store.runs import Run
 
 _FAR = timedelta(days=3650)
@@ -109,12 +109,12 @@ def _message(
 ) -> Foreseen:
     run = _imagined(frozen, message, now)
     with engine.connect() as connection, connection.begin() as transaction:
-        target = plans.shadow_deliveries(connection)
+        target = tallies.shadow_deliveries(connection)
         audience = _gather(connection, run, frozen, message, now)
         due = earliest_send(run.message_class, now, frozen.definition.zone)
         plan_steps(connection, run, frozen, due, first=0, accounts=accounts, target=target)
-        tally = plans.tally(connection, target, run.id)
-        left_out = plans.left_out(connection, target, run.id)
+        tally = tallies.tally(connection, target, run.id)
+        left_out = tallies.left_out(connection, target, run.id)
         figures = estimate(connection, run, frozen, accounts, target=target, sample=sample)
         transaction.rollback()
     by_channel: dict[str, int] = {}

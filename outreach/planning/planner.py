@@ -21,7 +21,7 @@ from outreach.domain.scope import EVERYTHING
 from outreach.domain.slots import next_slot
 from outreach.domain.words import CascadeMode, Channel
 from outreach.planning.costs import estimate
-from outreach.store import audiences, campaigns, plans, runs, segments, units
+from outreach.store import audiences, campaigns, people_plans, plans, runs, segments, station_plans, units
 from outreach.store.plans import Step
 from outreach.store.runs import Run
 from outreach.store.versions import read_version
@@ -107,7 +107,7 @@ def plan_steps(
         if step.channel is Channel.LOUDSPEAKER:
             _plan_stations(connection, step, frozen)
         else:
-            plans.plan_people(connection, step)
+            people_plans.plan_people(connection, step)
         if run.mode is CascadeMode.CASCADE and (
             index + 1 == len(run.steps) or plans.narrow_to_left_out(connection) == 0
         ):
@@ -164,9 +164,9 @@ def _step(
 
 
 def _plan_stations(connection: Connection, step: Step, frozen: Frozen) -> None:
-    settings = plans.station_slots(connection)
+    settings = station_plans.station_slots(connection)
     slots = [(setting, *next_slot(setting, step.due, frozen.definition.zone)) for setting in settings]
-    plans.plan_stations(connection, step, slots)
+    station_plans.plan_stations(connection, step, slots)
 
 
 def _with_paths(connection: Connection, accounts: Iterable[Account]) -> list[Account]:

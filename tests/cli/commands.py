@@ -65,7 +65,9 @@ class Commands:
     runner: CliRunner = field(default_factory=CliRunner)
 
     def __call__(self, *words: object, given: str | bytes | None = None) -> Said:
-        session = Session(lambda: self.settings, wiring.servers, lambda one: wiring.build(one, name="test"), lambda: None)
+        session = Session(
+            lambda: self.settings, wiring.servers, lambda one: wiring.build(one, name="test"), lambda: None
+        )
         result = self.runner.invoke(app, [str(word) for word in words], obj=session, input=given)
         return Said(result.exit_code, result.stdout, result.stderr)
 

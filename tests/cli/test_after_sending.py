@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from outreach.domain.states import DeliveryState
 from outreach.store import deliveries
 from outreach.store.deliveries import Change
 from tests.cli.commands import Commands
-from tests.conftest import SECRET
 from tests.world import World
 
 CAMPAIGN = """
@@ -29,29 +28,26 @@ CAMPAIGN = """
       - {id: gui, segment: {kind: person}, text: {sms: "Kinh moi ong/ba.", loudspeaker: "Kính thưa bà con."},
          channels: [sms, loudspeaker], mode: all, schedule: {at: launch}}
 """
+SECRET = "a secret of these tests, long enough to be one"
 AFTER_THE_SLOT = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def sent(outreach: Commands, engine: Engine, keys: KeyRing, clock: VirtualClock) -> Commands:
+def sent(outreach: Commands, engine: Engine, clock: VirtualClock) -> Commands:
     """A campaign launched in the morning to three people, looked at in the evening: delivered, failed, unknown."""
-    world = World(engine, keys, clock)
+    world = World(engine, KeyRing({1: SECRET}), clock)
     for n, name in enumerate(("An", "Bình", "Cường")):
         world.person(name, phone=f"+8491234567{n}")
     world.launch(CAMPAIGN)
     world.plan()
     ends = {"An": DeliveryState.DELIVERED, "Bình": DeliveryState.FAILED, "Cường": DeliveryState.UNKNOWN}
-    for row in world.rows("d.channel = 'sms'"):
-        with engine.begin() as connection:
-            one = Change(row.run_id, row.id, DeliveryState.SENDING)
-            for state in (DeliveryState.SENDING, DeliveryState.ACCEPTED, ends[row.name]):
-                if state is DeliveryState.ACCEPTED and ends[row.name] is DeliveryState.UNKNOWN:
-                    continue
-                if state is DeliveryState.SENDING:
-                    deliveries.advance(connection, [one], now=clock.now())
-                    continue
-                proves = state is DeliveryState.DELIVERED
-                deliveries.advance(connection, [Change(row.run_id, row.id, state, proves=proves)], now=clock.now())
+    with engine.begin() as connection:
+        for row in world.rows("d.channel = 'sms'"):
+            state = ends[row.name]
+            steps = [Change(row.run_id, row.id, DeliveryState.SENDING)]
+            steps.append(Change(row.run_id, row.id, state, proves=state is DeliveryState.DELIVERED))
+            for step in steps:
+                deliveries.advance(connection, [step], now=clock.now())
     shift = int((AFTER_THE_SLOT - datetime.now(UTC)).total_seconds())
     return outreach.changed(secret_key=SECRET, clock_shift_seconds=shift)
 
@@ -128,4 +124,3 @@ def test_what_is_out_is_counted_before_a_cancellation(sent: Commands) -> None:
     said = sent("campaign", "cancel", "thu", "--json")
     assert said.json()["state"] == "cancelled"
     assert "2 messages are already out and stay out" in said.err
-    assert timedelta(0) < timedelta(seconds=1)
