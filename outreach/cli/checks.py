@@ -232,7 +232,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
 def _workers(children: list[health.Child]) -> Check:
     alive = [one for one in children if not proven_dead(Child(one.host, one.boot, one.pid, one.started))]
     if alive:
-        return _good("workers", f"{len(alive):,} processes have sent something and live")
+        return _good("workers", f"{len(alive):,} living, by those that have been at work")
     return Check(
         "workers", Finding.DOUBTFUL, "none has sent anything yet", "start them: outreach up, or outreach worker"
     )

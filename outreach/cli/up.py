@@ -39,7 +39,13 @@ def up(
     try:
         _prepare(session, settings, servers)
         parts = local.parts(
-            settings, servers, host=host, port=port, workers=workers or settings.workers, sandbox=simulator
+            settings,
+            servers,
+            host=host,
+            port=port,
+            workers=workers or settings.workers,
+            sandbox=simulator,
+            extra=_public_url(settings, port),
         )
         supervisor = Supervisor(parts, embedded=embedded, log_dir=settings.data_dir / "log", announce=say)
         say(f"web: http://{host}:{port}" + (f"   citizens' phones: {simulator.url}" if simulator else ""))
@@ -59,6 +65,12 @@ def _sandbox(settings: Settings) -> local.SandboxPart:
     if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
         say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")
     return simulator
+
+
+def _public_url(settings: Settings, port: int) -> dict[str, str]:
+    """Where nobody has said where the outside reaches us, it is the port the web listens on."""
+    said = "public_url" in settings.model_fields_set
+    return {} if said else {"OUTREACH_PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
 def _prepare(session: Session, settings: Settings, servers: Servers) -> None:

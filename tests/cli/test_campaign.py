@@ -20,7 +20,8 @@ def file(outreach: Commands, units: None, tmp_path: Path) -> Path:
     outreach("audience", "import", people)
     outreach.settings.accounts_file.parent.mkdir(parents=True, exist_ok=True)
     outreach.settings.accounts_file.write_text(
-        '[accounts.sms-main]\nchannel = "sms"\nprovider = "twilio"\naccount_sid = "AC00000000000000000000000000000000"\n'
+        '[accounts.sms-main]\nchannel = "sms"\nprovider = "twilio"\n'
+        f'account_sid = "AC{"0" * 32}"\n'
         'auth_token = "t"\nfrom = "+15005550006"\nbase_url = "http://127.0.0.1:9"\nprice = 350\n'
     )
     campaign = tmp_path / "thu.yaml"
