@@ -138,7 +138,7 @@ def _sending(
     )  # fmt: skip
     recovery = Recovery(
         engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,
-        lease_s=float(chosen.lease_seconds),
+        lease_s=float(chosen.lease_seconds), public_url=chosen.public_url,
     )  # fmt: skip
     return Sending(dispatcher, recovery)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from sqlalchemy import Connection
-from vietnam_provinces import NESTED_DIVISIONS_JSON_PATH
 
 from outreach.audience.delimited import DelimitedFile
 from outreach.audience.records import Broken
@@ -20,16 +18,11 @@ from outreach.domain.vietnamese import nfc, search_key
 from outreach.store import stations, units
 from outreach.store.units import Unit
 
+OFFICIAL = Path(__file__).parent / "data" / "units-2025-07-01.csv"
+"""The official codes and names, 34 provinces and 3,321 communes (Decision 19/2025/QĐ-TTg's list as public fact)."""
 TWO_TIERS = date(2025, 7, 1)
 """Since when provinces and communes are what they are (districts abolished)."""
 
-_KINDS = {
-    "tỉnh": "tinh",
-    "thành phố trung ương": "thanh_pho",
-    "phường": "phuong",
-    "xã": "xa",
-    "đặc khu": "dac_khu",
-}
 URBAN_KINDS = frozenset({"thanh_pho", "phuong"})
 """Wards and centrally run cities; special zones are islands and count as rural, as do communes and provinces."""
 
@@ -45,21 +38,7 @@ class LoadedUnits:
 
 def load_official(connection: Connection) -> LoadedUnits:
     """Store the 34 provinces and 3,321 communes in force since 1 July 2025; loading again alters nothing."""
-    return _store(connection, list(_official()))
-
-
-def _official() -> Iterator[Unit]:
-    for province in json.loads(NESTED_DIVISIONS_JSON_PATH.read_text(encoding="utf-8")):
-        top = f"{province['code']:02}"
-        yield _official_unit(top, None, f"{top}/", province)
-        for commune in province["wards"]:
-            code = f"{commune['code']:05}"
-            yield _official_unit(code, top, f"{top}/{code}/", commune)
-
-
-def _official_unit(code: str, parent: str | None, path: str, data: Mapping[str, str]) -> Unit:
-    kind = _KINDS[data["division_type"]]
-    return Unit(code, parent, path, nfc(data["name"]), kind, kind in URBAN_KINDS, ("vi",), TWO_TIERS)
+    return load_tree(connection, OFFICIAL)
 
 
 def _store(connection: Connection, given: list[Unit]) -> LoadedUnits:

@@ -47,11 +47,13 @@ class Composer:
         self, claimed: Claimed, run: OpenRun, frozen: Frozen, adapter: Adapter, *, today: date, lease: Lease
     ) -> Ready | Unready:
         """Render and address one delivery; what its adapter would refuse is found before anything is sent."""
-        unsubscribe = self._unsubscribe(claimed, run.message_class)
+        links = links_of(
+            self._keys, self._public_url, claimed.run, claimed.delivery, claimed.channel, run.message_class
+        )
         try:
             rendered = compose(
                 frozen, run.message, claimed.channel, claimed.who, today=today,
-                text_form=self._account.text_form, links=LinksView(unsubscribe=unsubscribe),
+                text_form=self._account.text_form, links=links,
             )  # fmt: skip
         except RenderError:
             return Unready(claimed, "template")
@@ -66,7 +68,7 @@ class Composer:
         key = f"{claimed.run}.{claimed.delivery}.{claimed.generation}"
         outgoing = Outgoing(
             key=key, to=to, content=content, lease=lease, callback_url=self.callback(key),
-            unsubscribe_url=unsubscribe, sent_after=claimed.sent_after,
+            unsubscribe_url=links.unsubscribe, sent_after=claimed.sent_after,
         )  # fmt: skip
         tokens = measure(content.body).parts if claimed.channel is Channel.SMS else 1
         return Ready(claimed, outgoing, max(1, tokens))
@@ -77,7 +79,11 @@ class Composer:
             return ""
         return f"{self._public_url}/webhooks/{quote(self._account.name)}?d={key}"
 
-    def _unsubscribe(self, claimed: Claimed, message_class: MessageClass) -> str:
-        if message_class is MessageClass.EMERGENCY or not claimed.channel.to_people:
-            return ""
-        return f"{self._public_url}/u/{self._keys.token(claimed.run, claimed.delivery)}"
+
+def links_of(
+    keys: KeyRing, public_url: str, run: int, delivery: int, channel: Channel, message_class: MessageClass
+) -> LinksView:
+    """The recipient's own pages for a delivery: the same ones whenever its text is made again."""
+    if message_class is MessageClass.EMERGENCY or not channel.to_people:
+        return LinksView()
+    return LinksView(unsubscribe=f"{public_url.rstrip('/')}/u/{keys.token(run, delivery)}")

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from channels.contract import Accepted, Askable, Content, ErrorKind, Lease, Outgoing, SendError
 from outreach.dispatch.child import Child, proven_dead
 from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.messages import links_of
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.composing import compose
@@ -49,6 +51,7 @@ class Recovery:
     keys: KeyRing
     clock: Clock
     lease_s: float
+    public_url: str
 
     def run(self) -> Recovered:
         """Settle deliveries past their lease, then ask again after unknown ones where the provider can be asked."""
@@ -116,10 +119,13 @@ class Recovery:
         """What the lost sender was to send, made again: the provider is asked for this text to this number."""
         with self.engine.connect() as connection:
             frozen = read_version(connection, one.campaign, one.version, one.shift_days)
-        today = one.claimed_at.astimezone(frozen.definition.zone).date()
+        claimed = self.clock.now() - timedelta(seconds=one.silent_s + self.lease_s)
+        today = claimed.astimezone(frozen.definition.zone).date()
+        message_class = frozen.definition.message(one.message).message_class
+        links = links_of(self.keys, self.public_url, one.run, one.delivery, one.channel, message_class)
         form = self.accounts[one.account].text_form
         try:
-            body = compose(frozen, one.message, one.channel, one.who, today=today, text_form=form).body
+            body = compose(frozen, one.message, one.channel, one.who, today=today, text_form=form, links=links).body
             to = "" if one.sealed is None else self.keys.open(one.sealed, one.key_version or 0)
         except OutreachError:
             raise SendError(ErrorKind.UNCERTAIN, "", "the message cannot be made again to ask for it") from None

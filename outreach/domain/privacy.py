@@ -22,7 +22,7 @@ from outreach.domain.errors import OutreachError
 
 _NONCE = 12
 _FINGERPRINT = 16
-_KEY = struct.Struct(">qqi")
+_KEY = struct.Struct(">qq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,13 @@ class KeyRing:
         return [(version.number, _mac(version.fingerprint, value)) for version in newest_first]
 
     def token(self, run: int, delivery: int) -> str:
-        """An opaque, unguessable token that stands for a delivery (unsubscribe links)."""
-        nonce = os.urandom(_NONCE)
-        sealed = self._current.token.encrypt(nonce, _KEY.pack(run, delivery, 0), None)
+        """An opaque, unguessable token that stands for a delivery (unsubscribe links): always the same one.
+
+        A text made again for recovery must be the text that was sent; so the nonce is a keyed hash of what is sealed.
+        """
+        place = _KEY.pack(run, delivery)
+        nonce = hmac.digest(self._current.fingerprint, b"token" + place, sha256)[:_NONCE]
+        sealed = self._current.token.encrypt(nonce, place, None)
         return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
     def read_token(self, token: str) -> tuple[int, int] | None:
@@ -93,7 +97,7 @@ class KeyRing:
             return None
         for version in self._versions.values():
             try:
-                run, delivery, _ = _KEY.unpack(version.token.decrypt(raw[:_NONCE], raw[_NONCE:], None))
+                run, delivery = _KEY.unpack(version.token.decrypt(raw[:_NONCE], raw[_NONCE:], None))
             except (InvalidTag, struct.error, ValueError):
                 continue
             return int(run), int(delivery)

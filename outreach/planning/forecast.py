@@ -83,10 +83,11 @@ class Forecast:
 def forecast(
     engine: Engine, frozen: Frozen, accounts: Mapping[str, Account], now: datetime, *, sample: int = EXACT_UP_TO
 ) -> Forecast:
-    """Foresee every message as if it were planned at `now`; nothing is kept."""
-    dates: dict[str, list[datetime]] = {}
-    for moment, message in calendar(frozen.definition, now):
-        dates.setdefault(message, []).append(moment)
+    """Foresee every message as if it were planned at `now`; nothing is kept.
+
+    Its dates are those still ahead; where all of a message are past, all of them (it would be launched shifted).
+    """
+    dates = _dates(frozen, now)
     missing = {channel for message in frozen.definition.messages for channel in message.channels} - {
         channel for account in accounts.values() for channel in account.channels
     }
@@ -96,6 +97,17 @@ def forecast(
         for message in frozen.definition.messages
     ]
     return Forecast(tuple(foreseen), warnings)
+
+
+def _dates(frozen: Frozen, now: datetime) -> dict[str, list[datetime]]:
+    dates: dict[str, list[datetime]] = {}
+    for moment, message in calendar(frozen.definition, now):
+        dates.setdefault(message, []).append(moment)
+    late = {message.id: message.not_after for message in frozen.definition.messages}
+    return {
+        message: [moment for moment in moments if moment + late[message] > now] or moments
+        for message, moments in dates.items()
+    }
 
 
 def _message(

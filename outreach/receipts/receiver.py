@@ -72,13 +72,14 @@ class Receiver:
         rows = [self._raw(account, event, known) for event in told]
         new = events.keep(connection, rows)
         fresh = [event for event in told if event.event_key in new]
+        own = self._own(connection, account, [place for event in fresh if (place := _place(event, known))])
         changes: list[Change] = []
         done: list[str] = []
         for event in fresh:
             place = _place(event, known)
             if isinstance(event, Receipt):
-                if place is None:
-                    continue  # kept: replayed when the delivery is known
+                if place is None or place[:2] not in own:
+                    continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
                 changes.append(self._change(account, event, place))
                 if event.opted_out:
                     self._suppress_delivery(connection, place, account)
@@ -88,6 +89,11 @@ class Receiver:
         deliveries.advance(connection, changes, now=self.clock.now())
         events.applied(connection, account.name, done)
         return len(new)
+
+    def _own(
+        self, connection: Connection, account: Account, places: Sequence[tuple[int, int, int | None]]
+    ) -> set[tuple[int, int]]:
+        return events.of_account(connection, account.name, [(run, delivery) for run, delivery, _ in places])
 
     def _known(
         self, connection: Connection, account: Account, told: Sequence[Event]

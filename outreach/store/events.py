@@ -95,6 +95,18 @@ def by_provider_ids(connection: Connection, account: str, provider_ids: Sequence
     return {row.provider_id: (row.run_id, row.id) for row in rows}
 
 
+def of_account(connection: Connection, account: str, places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of `places` (run, delivery) that went through this account."""
+    rows = connection.execute(
+        text(
+            "SELECT d.run_id, d.id FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)"
+            " JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id WHERE d.account = :account"
+        ),
+        {"account": account, "runs": [run for run, _ in places], "ids": [delivery for _, delivery in places]},
+    )
+    return {(row.run_id, row.id) for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Refusable:
     """A delivery as its unsubscribe link needs it: the sealed address and what was refused."""

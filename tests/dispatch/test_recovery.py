@@ -22,6 +22,7 @@ from outreach.store import claims
 from tests.processes import Sandbox, accounts_toml, sandbox
 from tests.world import World
 
+PUBLIC = "http://127.0.0.1:9"
 CAMPAIGN = """
     campaign: thu
     title: Thử
@@ -31,7 +32,7 @@ CAMPAIGN = """
     messages:
       - id: chao
         segment: {kind: person}
-        text: {sms: "Kinh chao", email: {subject: "Chào", body: "Kính chào"}}
+        text: {sms: "Kinh chao. Tu choi: {{ links.unsubscribe }}", email: {subject: "Chào", body: "Kính chào"}}
         channels: [sms, email]
         mode: all
         schedule: {at: launch}
@@ -55,7 +56,7 @@ def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
 def recovery(world: World, accounts: Accounts) -> Iterator[Recovery]:
     loop = SendingLoop(accounts.makers)
     world.accounts = dict(accounts.known)
-    yield Recovery(world.engine, loop, accounts.known, world.keys, world.clock, lease_s=60.0)
+    yield Recovery(world.engine, loop, accounts.known, world.keys, world.clock, lease_s=60.0, public_url=PUBLIC)
     loop.close()
 
 
@@ -86,8 +87,10 @@ def strand(world: World, owner: Child, account: str = "sms-main") -> claims.Clai
 
 
 def send_as_the_lost_one_did(recovery: Recovery, claimed: claims.Claimed, to: str) -> None:
+    token = recovery.keys.token(claimed.run, claimed.delivery)
+    body = f"Kinh chao. Tu choi: {PUBLIC}/u/{token}"
     outgoing = Outgoing(
-        key=f"{claimed.run}.{claimed.delivery}.{claimed.generation}", to=to, content=Content(body="Kinh chao"),
+        key=f"{claimed.run}.{claimed.delivery}.{claimed.generation}", to=to, content=Content(body=body),
         lease=Lease.lasting(30), callback_url="http://127.0.0.1:9/webhooks/sms-main?d=1.1.0",
     )  # fmt: skip
 

@@ -77,3 +77,11 @@ def test_a_channel_without_an_account_is_warned_of(world: World) -> None:
     only_sms = {"sms-main": world.accounts["sms-main"]}
     told = forecast(world.engine, frozen, only_sms, world.clock.now())
     assert told.warnings == ("no account serves channel email: nothing would be sent on it",)
+
+
+def test_dates_that_are_past_are_not_paid_for(world: World) -> None:
+    world.person("An", phone="+84912000001")
+    world.load(CAMPAIGN.replace("[2026-11-23T09:00", "[2026-10-05T09:00, 2026-11-23T09:00"))
+    with world.engine.connect() as connection:
+        frozen = read_version(connection, "thu", 1, 0)
+    assert forecast(world.engine, frozen, world.accounts, world.clock.now()).messages[0].occurrences == 2

@@ -199,6 +199,15 @@ def test_a_key_made_up_by_somebody_is_kept_and_harmless(world: World, receiver: 
     assert [row.state for row in world.rows()] == ["accepted"]
 
 
+def test_a_receipt_for_a_delivery_of_another_account_is_harmless(world: World, receiver: Receiver) -> None:
+    sent(world)
+    forged = status(world, "delivered")
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET account = 'another'"))
+    receiver.receive("sms-main", forged)
+    assert [row.state for row in world.rows()] == ["accepted"]
+
+
 def test_an_unsubscribe_link_shows_without_acting_and_acts_once_asked(world: World) -> None:
     sent(world)
     [row] = world.rows()
