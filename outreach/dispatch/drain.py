@@ -16,7 +16,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import redis
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from channels.contract import Accepted, Adapter, Lease, SendError
@@ -175,7 +175,6 @@ class Dispatcher:
         now = self.clock.now()
         lease = Lease.lasting(self.lease_s * _MARGIN)
         with self.engine.begin() as connection:
-            connection.execute(text("SET LOCAL synchronous_commit = on"))
             if account.name in account_store.paused(connection):
                 return [], {}, 0, lease
             runs = {

@@ -129,6 +129,10 @@ SELECT changed.*, clock_timestamp() AS at FROM changed
 )
 
 
+_DURABLE = text("SET LOCAL synchronous_commit = on")
+"""A claim must outlive a crash of the server before the first byte leaves, whatever the server's own setting."""
+
+
 def claim(
     connection: Connection,
     *,
@@ -147,6 +151,7 @@ def claim(
     """
     if not run_ids or limit < 1:
         return [], 0
+    connection.execute(_DURABLE)
     rows = connection.execute(
         _CLAIM,
         {
