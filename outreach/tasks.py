@@ -66,11 +66,11 @@ class Hints:
         self._send(DRAIN, lane, account, str(lane))
         return True
 
-    def recover(self) -> bool:
-        """Hint recovery unless a hint is on its way."""
-        if not self._client.set("outreach:hint:recover", 1, nx=True, ex=_HINT_LIVES):
+    def recover(self, *, unknown: bool = False) -> bool:
+        """Hint recovery (of those in `unknown`) unless a hint is on its way."""
+        if not self._client.set(_recovery(unknown), 1, nx=True, ex=_HINT_LIVES):
             return False
-        self._send(RECOVER, Lane.REPLY)
+        self._send(RECOVER, Lane.REPLY, unknown)
         return True
 
     def taken(self, account: str, lane: Lane, *, alone: bool) -> None:
@@ -84,11 +84,11 @@ class Hints:
         """Another hint may follow."""
         self._client.delete(_key(account, lane))
 
-    def recovered(self) -> None:
+    def recovering(self, *, unknown: bool) -> None:
         """The recovery hint has been taken."""
-        self._client.delete("outreach:hint:recover")
+        self._client.delete(_recovery(unknown))
 
-    def _send(self, name: str, lane: Lane, *args: str) -> None:
+    def _send(self, name: str, lane: Lane, *args: str | bool) -> None:
         self._app.send_task(name, args=args, queue=str(lane), expires=_HINT_LIVES, ignore_result=True)
 
 
@@ -100,9 +100,10 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
         work_lane(sending(), hints, account, Lane(lane))
 
     @app.task(name=RECOVER, bind=False)  # type: ignore[untyped-decorator]
-    def recover() -> None:
-        _quietly(hints.recovered)
-        sending().recovery.run()
+    def recover(unknown: bool) -> None:
+        _quietly(lambda: hints.recovering(unknown=unknown))
+        recovery = sending().recovery
+        recovery.ask_unknown() if unknown else recovery.settle_lost()
 
 
 def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
@@ -126,6 +127,10 @@ def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drain
 
 def _key(account: str, lane: Lane) -> str:
     return f"outreach:hint:{account}:{lane}"
+
+
+def _recovery(unknown: bool) -> str:
+    return f"outreach:hint:recover:{'unknown' if unknown else 'lost'}"
 
 
 def _quietly(call: Callable[[], Any]) -> None:

@@ -35,6 +35,7 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("sweep", 1, lambda: sweep(runtime, hints)),
         Tick("cascade", 2, lambda: cascade_due(runtime.engine, runtime.accounts, runtime.clock)),
         Tick("recover", 5, hints.recover),
+        Tick("ask", 60, lambda: hints.recover(unknown=True)),
         Tick("expire", 10, lambda: expire(runtime)),
         Tick("cancelled", 5, lambda: actions.sweep_cancelled(runtime.engine, runtime.clock)),
         Tick("replay", 10, receiver.replay),
@@ -63,7 +64,8 @@ def expire(runtime: Runtime) -> int:
         return deliveries.advance_where(
             connection,
             "d.expires_at <= :now AND d.run_id IN (SELECT r.id FROM runs r WHERE r.state = 'sending'"
-            " AND r.scheduled_for + make_interval(secs => r.not_after_s) <= :now)",
+            " AND r.scheduled_for + make_interval(secs => r.not_after_s) <= :now AND EXISTS (SELECT 1 FROM run_counts k"
+            " WHERE k.run_id = r.id AND k.state = 'planned' GROUP BY k.run_id HAVING sum(k.n) > 0))",
             {},
             state=DeliveryState.EXPIRED,
             reason=str(Reason.LATE),

@@ -53,12 +53,14 @@ class Recovery:
     lease_s: float
     public_url: str
 
-    def run(self) -> Recovered:
-        """Settle deliveries past their lease, then ask again after unknown ones where the provider can be asked."""
-        lost = self._settle(list(self.accounts), unknown=False)
+    def settle_lost(self) -> Recovered:
+        """Settle deliveries past their lease."""
+        return self._settle(list(self.accounts), unknown=False)
+
+    def ask_unknown(self) -> Recovered:
+        """Ask once more after the unknown ones of the last day, where the provider can be asked."""
         askable = [name for name, account in self.accounts.items() if account.can_ask]
-        asked = self._settle(askable, unknown=True) if askable else Recovered()
-        return Recovered(lost.accepted + asked.accepted, lost.planned + asked.planned, lost.unknown + asked.unknown)
+        return self._settle(askable, unknown=True) if askable else Recovered()
 
     def _settle(self, names: list[str], *, unknown: bool) -> Recovered:
         with self.engine.connect() as connection:

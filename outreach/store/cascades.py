@@ -39,10 +39,14 @@ def due(connection: Connection, now: datetime) -> list[Waiting]:
     rows = connection.execute(
         text(
             """
-            SELECT d.run_id, d.step, date_trunc('hour', d.cascade_at) AS hour, min(d.cascade_at) AS since
-            FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns c ON c.slug = r.campaign
-            WHERE d.cascade_at <= :now AND c.state <> 'paused'
-            GROUP BY d.run_id, d.step, date_trunc('hour', d.cascade_at) ORDER BY since
+            SELECT d.run_id, d.step, d.hour, d.since FROM runs r JOIN campaigns c ON c.slug = r.campaign
+            CROSS JOIN LATERAL (
+                SELECT d.run_id, d.step, date_trunc('hour', d.cascade_at) AS hour, min(d.cascade_at) AS since
+                FROM deliveries d WHERE d.run_id = r.id AND d.cascade_at <= :now
+                GROUP BY d.run_id, d.step, date_trunc('hour', d.cascade_at)
+            ) d
+            WHERE c.state = 'running' AND r.state IN ('sending', 'done') AND cardinality(r.steps) > 1
+            ORDER BY d.since
             """
         ),
         {"now": now},

@@ -233,7 +233,9 @@ def stranded(
     connection: Connection, accounts: Sequence[str], *, lease_s: float, unknown: bool, limit: int = 500
 ) -> list[Stranded]:
     """Deliveries in `sending` past their lease (or, asked for, in `unknown`), those silent the shortest first."""
-    condition = "d.state = 'unknown'" if unknown else "d.state = 'sending' AND d.lease_until < clock_timestamp()"
+    lost = "d.state = 'sending' AND d.lease_until < clock_timestamp()"
+    recently = "d.state = 'unknown' AND d.lease_until > clock_timestamp() - interval '1 day'"
+    condition = recently if unknown else lost
     rows = connection.execute(
         text(
             f"""

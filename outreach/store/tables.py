@@ -282,7 +282,7 @@ deliveries = Table(
     Index("ix_deliveries_open", "run_id", "closes_at", postgresql_where=text("state = 'accepted'")),
     Index("ix_deliveries_unknown", "account", "run_id", postgresql_where=text("state = 'unknown'")),
     Index("ix_deliveries_provider", "account", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
-    Index("ix_deliveries_cascade", "cascade_at", postgresql_where=text("cascade_at IS NOT NULL")),
+    Index("ix_deliveries_cascade", "run_id", "cascade_at", postgresql_where=text("cascade_at IS NOT NULL")),
     Index(
         "ix_deliveries_shared",
         "run_id",

@@ -109,7 +109,7 @@ def test_what_the_provider_has_is_accepted(world: World, recovery: Recovery) -> 
     world.person("An", phone="+84912100001")
     claimed = strand(world, a_dead_process())
     send_as_the_lost_one_did(recovery, claimed, "+84912100001")
-    assert recovery.run() == Recovered(accepted=1)
+    assert recovery.settle_lost() == Recovered(accepted=1)
     assert sms_state(world)[0] == "accepted"
     assert world.counts_agree()
 
@@ -117,29 +117,29 @@ def test_what_the_provider_has_is_accepted(world: World, recovery: Recovery) -> 
 def test_what_the_provider_never_saw_of_a_dead_sender_is_sent_again(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100002")
     strand(world, a_dead_process())
-    assert recovery.run() == Recovered(planned=1)
+    assert recovery.settle_lost() == Recovered(planned=1)
     assert sms_state(world) == ("planned", "lease_lost")
 
 
 def test_while_the_sender_may_still_live_it_is_unknown(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100003")
     strand(world, myself())
-    assert recovery.run() == Recovered(unknown=1)
+    assert recovery.settle_lost() == Recovered(unknown=1)
     assert sms_state(world) == ("unknown", "lease_lost")
 
 
 def test_a_sender_on_another_host_is_never_proven_dead(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100004")
     strand(world, replace(a_dead_process(), host="elsewhere"))
-    assert recovery.run() == Recovered(unknown=1)
+    assert recovery.settle_lost() == Recovered(unknown=1)
 
 
 def test_an_unknown_one_is_settled_when_the_provider_turns_out_to_have_it(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100005")
     claimed = strand(world, myself())
-    recovery.run()
+    recovery.settle_lost()
     send_as_the_lost_one_did(recovery, claimed, "+84912100005")
-    assert recovery.run() == Recovered(accepted=1)
+    assert recovery.ask_unknown() == Recovered(accepted=1)
 
 
 def test_an_email_of_a_lost_sender_is_unknown_since_no_mail_server_can_be_asked(
@@ -147,7 +147,7 @@ def test_an_email_of_a_lost_sender_is_unknown_since_no_mail_server_can_be_asked(
 ) -> None:
     world.person("An", email="an@example.vn")
     strand(world, a_dead_process(), account="mail")
-    assert recovery.run() == Recovered(unknown=1)
+    assert recovery.settle_lost() == Recovered(unknown=1)
 
 
 def test_a_provider_that_cannot_be_asked_now_is_asked_later(world: World, recovery: Recovery, box: Sandbox) -> None:
@@ -157,7 +157,7 @@ def test_a_provider_that_cannot_be_asked_now_is_asked_later(world: World, recove
     file = box.data / "nowhere.toml"
     file.write_text(nowhere)
     loop = SendingLoop(load_accounts(file, timeout=1.0).makers)
-    assert replace(recovery, loop=loop).run() == Recovered()
+    assert replace(recovery, loop=loop).settle_lost() == Recovered()
     loop.close()
     assert sms_state(world)[0] == "sending"
 
@@ -167,7 +167,7 @@ def test_a_lease_that_still_runs_is_left_alone(world: World, recovery: Recovery)
     strand(world, a_dead_process())
     with world.engine.begin() as connection:
         connection.execute(text("UPDATE deliveries SET lease_until = now() + interval '1 h' WHERE state = 'sending'"))
-    assert recovery.run() == Recovered()
+    assert recovery.settle_lost() == Recovered()
 
 
 def test_this_process_is_not_dead_and_a_reused_pid_is_another_process() -> None:

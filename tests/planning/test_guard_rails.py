@@ -223,3 +223,24 @@ def test_the_campaign_is_finished_when_nothing_is_to_come(world: World) -> None:
 
 def _nothing() -> Forecast:
     return Forecast(())
+
+
+def test_a_run_that_became_dearer_than_approved_waits_too(world: World) -> None:
+    """The same people, but by now they have phones: SMS cost what e-mails did not."""
+    for n in range(10):
+        world.person(f"P{n:03d}", email=f"p{n}@example.vn")
+    both = NOTICE.replace('{sms: "Kinh chao"}', '{sms: "Kinh chao", email: {subject: "Chào", body: "Kính chào"}}')
+    world.launch(both.replace("channels: [sms]", "channels: [sms, email]"))
+    with world.engine.begin() as connection:
+        for name, contact in world.people.items():
+            phone = f"+8491{int(name[1:]):07d}"
+            connection.execute(
+                text(
+                    "INSERT INTO addresses (contact_id, channel, fingerprint, key_version, value)"
+                    " VALUES (:c, 'sms', :f, 1, :v)"
+                ),
+                {"c": contact, "f": world.keys.fingerprint(phone), "v": world.keys.seal(phone)},
+            )
+    world.later(hours=1)
+    world.plan()
+    assert [(run.state, run.reason) for run in world.runs()] == [("held", "cost is 3500 VND, 100 was approved")]

@@ -150,7 +150,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_cascade",
         "deliveries",
-        ["cascade_at"],
+        ["run_id", "cascade_at"],
         unique=False,
         postgresql_where=sa.text("cascade_at IS NOT NULL"),
     )
