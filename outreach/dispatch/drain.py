@@ -214,7 +214,8 @@ class Dispatcher:
     def _versions(self, runs: Mapping[int, OpenRun]) -> dict[int, Frozen]:
         if not runs:
             return {}
-        with self.engine.connect() as connection:
+        # Committed, although only read: psycopg forgets its prepared statements at every rollback.
+        with self.engine.begin() as connection:
             return {
                 number: read_version(connection, run.campaign, run.version, run.shift_days)
                 for number, run in runs.items()

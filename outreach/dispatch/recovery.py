@@ -91,7 +91,9 @@ class Recovery:
 
     async def _verdict(self, one: Stranded) -> Change | None:
         """What becomes of a delivery past its lease; None: ask again at the next recovery."""
-        account = self.accounts[one.account]
+        account = self.accounts.get(one.account)
+        if account is None:  # taken out of the file since: nobody is left to ask
+            return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
         if account.deduplicates_for > one.silent_s + self.lease_s:
             return _change(one, DeliveryState.PLANNED, Reason.LEASE_LOST)
         if not account.can_ask:

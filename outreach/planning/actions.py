@@ -17,7 +17,7 @@ from outreach.domain.frozen import Frozen
 from outreach.domain.lifecycle import RUN, CampaignAction, CampaignState, RunState, VersionState
 from outreach.domain.rendering import TemplateSource
 from outreach.domain.segments import Segment, segment_to_json
-from outreach.domain.states import DeliveryState
+from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import CascadeMode, Channel
 from outreach.planning.forecast import Forecast
 from outreach.store import campaigns, deliveries, runs
@@ -277,13 +277,8 @@ def retry(engine: Engine, slug: str, state: DeliveryState, clock: Clock, *, who:
         for run in runs.of_campaign(connection, slug):
             if run.state not in (RunState.SENDING, RunState.DONE):
                 continue
-            retried = deliveries.retry(
-                connection,
-                "d.run_id = :run AND d.state = :wanted AND d.recipient_kind = 'contact'",
-                {"run": run.id, "wanted": str(state)},
-                now=now,
-                until=now + max(run.not_after, _SOON),
-            )
+            until = now + max(run.not_after, _SOON)
+            retried = deliveries.retry(connection, run.id, state, now=now, until=until)
             if retried and run.state is RunState.DONE:
                 runs.move(connection, runs.get(connection, run.id, lock=True), RunState.SENDING, finished_at=None)
             again += retried
@@ -295,10 +290,18 @@ def finish_ended(engine: Engine, clock: Clock) -> list[str]:
     """End the runs that are done and the running campaigns with nothing left to come; returns those campaigns."""
     now = clock.now()
     with engine.begin() as connection:
-        runs.expire_held(connection, now)
+        _expire_rows(connection, runs.expire_held(connection, now), now)
         runs.finish_done(connection, now)
         running = campaigns.in_states(connection, CampaignState.RUNNING)
     return [campaign.slug for campaign in running if _finish(engine, campaign.slug, now)]
+
+
+def _expire_rows(connection: Connection, ended: list[int], now: datetime) -> None:
+    """What was planned in held runs that nobody released expires with them."""
+    for run in ended:
+        deliveries.advance_where(
+            connection, "d.run_id = :run", {"run": run}, state=DeliveryState.EXPIRED, reason=str(Reason.LATE), now=now
+        )
 
 
 def _finish(engine: Engine, slug: str, now: datetime) -> bool:

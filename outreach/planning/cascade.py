@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -12,7 +12,7 @@ from outreach.domain.clock import Clock
 from outreach.domain.hours import earliest_send
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.planning.planner import plan_steps
-from outreach.store import audiences, campaigns, cascades, plans, runs
+from outreach.store import campaigns, cascades, plans, runs
 from outreach.store.cascades import Waiting
 from outreach.store.versions import read_version
 
@@ -24,22 +24,21 @@ def cascade_due(engine: Engine, accounts: Mapping[str, Account], clock: Clock) -
     """
     with engine.connect() as connection:
         waiting = cascades.due(connection, clock.now())
-    return sum(_hand_on(engine, one, accounts) for one in waiting)
+    return sum(_hand_on(engine, one, accounts, clock.now()) for one in waiting)
 
 
-def _hand_on(engine: Engine, waiting: Waiting, accounts: Mapping[str, Account]) -> int:
+def _hand_on(engine: Engine, waiting: Waiting, accounts: Mapping[str, Account], now: datetime) -> int:
     with engine.begin() as connection:
         plans.one_planner(connection)
         run = runs.get(connection, waiting.run, lock=True)
         campaign = campaigns.get(connection, run.campaign)
-        handed_on = 0
-        if run.state in (RunState.SENDING, RunState.DONE) and campaign.state is CampaignState.RUNNING:
+        if run.state not in (RunState.SENDING, RunState.DONE) or campaign.state is not CampaignState.RUNNING:
+            return 0
+        handed_on = cascades.take(connection, waiting)
+        if handed_on:
             frozen = read_version(connection, run.campaign, run.version, campaign.shift_days)
-            handed_on = audiences.gather_rows(connection, cascades.HANDED_ON, asdict(waiting))
-            if handed_on:
-                due = earliest_send(run.message_class, waiting.since, frozen.definition.zone)
-                plan_steps(connection, run, frozen, due, first=waiting.step + 1, accounts=accounts, batch=True)
-            if handed_on and run.state is RunState.DONE:
+            due = earliest_send(run.message_class, waiting.since, frozen.definition.zone)
+            plan_steps(connection, run, frozen, due, first=waiting.step + 1, now=now, accounts=accounts, batch=True)
+            if run.state is RunState.DONE:
                 runs.move(connection, run, RunState.SENDING, finished_at=None)
-        cascades.settle(connection, waiting)
     return handed_on

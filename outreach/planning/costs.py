@@ -14,6 +14,7 @@ from outreach.domain.accounts import Account
 from outreach.domain.composing import compose
 from outreach.domain.frozen import Frozen
 from outreach.domain.recipient import Recipient
+from outreach.domain.rendering import RenderError
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.sms_text import measure
 from outreach.domain.states import DeliveryState
@@ -79,13 +80,18 @@ def _mean_parts(
     counted: dict[str, list[int]] = {}
     for account, who in drawn:
         if account in accounts:
-            counted.setdefault(account, []).append(_parts(frozen, run, who, accounts[account], today))
+            parts = _parts(frozen, run, who, accounts[account], today)
+            counted.setdefault(account, []).append(parts)
     whole = len(drawn) < sample
     return {name: (fmean(found), 0.0 if whole else _error(found), whole) for name, found in counted.items()}
 
 
 def _parts(frozen: Frozen, run: Run, who: Recipient, account: Account, today: date) -> int:
-    content = compose(frozen, run.message, Channel.SMS, who, today=today, text_form=account.text_form)
+    """The parts of one text; none for somebody whose text cannot be made: nothing will be sent to them."""
+    try:
+        content = compose(frozen, run.message, Channel.SMS, who, today=today, text_form=account.text_form)
+    except RenderError:
+        return 0
     return measure(content.body).parts
 
 

@@ -124,7 +124,7 @@ def _message(
         target = tallies.shadow_deliveries(connection)
         audience = _gather(connection, run, frozen, message, now)
         due = earliest_send(run.message_class, now, frozen.definition.zone)
-        plan_steps(connection, run, frozen, due, first=0, accounts=accounts, target=target)
+        plan_steps(connection, run, frozen, due, first=0, now=now, accounts=accounts, target=target)
         tally = tallies.tally(connection, target, run.id)
         left_out = tallies.left_out(connection, target, run.id)
         figures = estimate(connection, run, frozen, accounts, target=target, sample=sample)

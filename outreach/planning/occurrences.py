@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.domain.clock import Clock
 from outreach.domain.dates import local_moment
 from outreach.domain.definition.parts import Message
+from outreach.domain.errors import OutreachError
 from outreach.domain.frozen import Frozen
 from outreach.domain.hours import earliest_send
 from outreach.domain.lifecycle import CampaignState, RunState
-from outreach.domain.schedule import BeforeCase, TooManyOccurrences, occurrences
+from outreach.domain.schedule import AtLaunch, BeforeCase, TooManyOccurrences, occurrences
 from outreach.domain.scope import EVERYTHING
 from outreach.planning.planner import case_window, segment_today
 from outreach.store import audiences, campaigns, runs, segments
 from outreach.store.campaigns import Campaign
 from outreach.store.runs import NewRun, Run
 from outreach.store.versions import read_version
+
+log = logging.getLogger(__name__)
 
 
 def schedule_due(engine: Engine, clock: Clock) -> list[int]:
@@ -28,7 +33,16 @@ def schedule_due(engine: Engine, clock: Clock) -> list[int]:
     """
     with engine.connect() as connection:
         slugs = [campaign.slug for campaign in campaigns.in_states(connection, CampaignState.RUNNING)]
-    return [run for slug in slugs for run in _schedule_campaign(engine, slug, clock.now())]
+    return [run for slug in slugs for run in _schedule_or_report(engine, slug, clock.now())]
+
+
+def _schedule_or_report(engine: Engine, slug: str, now: datetime) -> list[int]:
+    """A campaign whose occurrences cannot be reckoned is reported and tried again; it keeps no other one waiting."""
+    try:
+        return _schedule_campaign(engine, slug, now)
+    except (OutreachError, SQLAlchemyError, ValueError) as error:
+        log.error("scheduling failed: campaign=%s error=%s", slug, type(error).__name__)
+        return []
 
 
 def _schedule_campaign(engine: Engine, slug: str, now: datetime) -> list[int]:
@@ -51,7 +65,7 @@ def _schedule_message(
     connection: Connection, campaign: Campaign, frozen: Frozen, message: Message, now: datetime
 ) -> list[int]:
     made = []
-    for moment in _since(campaign, frozen, message, now):
+    for moment in _since(connection, campaign, frozen, message, now):
         due = earliest_send(message.message_class, moment, frozen.definition.zone)
         late = due + message.not_after <= now
         state, reason = (RunState.EXPIRED, "late") if late else (RunState.SCHEDULED, "")
@@ -61,7 +75,14 @@ def _schedule_message(
     return made
 
 
-def _since(campaign: Campaign, frozen: Frozen, message: Message, now: datetime) -> list[datetime]:
+def _since(
+    connection: Connection, campaign: Campaign, frozen: Frozen, message: Message, now: datetime
+) -> list[datetime]:
+    if isinstance(message.schedule, AtLaunch):
+        # Once ever: with the launch, or with the approval of the version that brought the message.
+        if runs.exists(connection, campaign.slug, message.id) or campaign.launched_at is None:
+            return []
+        return [campaign.launched_at if campaign.occurrences_until is None else now]
     zone = frozen.definition.zone
     first_day = local_moment(datetime.combine(frozen.definition.starts, time()), zone)
     after = campaign.occurrences_until or min(first_day, campaign.launched_at or now) - timedelta(seconds=1)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.domain.accounts import Account
 from outreach.domain.caps import CAPS
 from outreach.domain.clock import Clock
 from outreach.domain.dates import local_moment
+from outreach.domain.errors import OutreachError
 from outreach.domain.frozen import Frozen
 from outreach.domain.hours import earliest_send
 from outreach.domain.lifecycle import CampaignState, RunState
@@ -48,8 +50,17 @@ def plan_scheduled(engine: Engine, accounts: Mapping[str, Account], clock: Clock
     """Plan every scheduled run of the running campaigns, oldest first, a transaction each."""
     with engine.connect() as connection:
         waiting = [run.id for run in runs.in_state(connection, RunState.SCHEDULED)]
-    planned = (plan_run(engine, run, accounts, clock) for run in waiting)
+    planned = (_plan_or_report(engine, run, accounts, clock) for run in waiting)
     return [one for one in planned if one is not None]
+
+
+def _plan_or_report(engine: Engine, run: int, accounts: Mapping[str, Account], clock: Clock) -> Planned | None:
+    """A run that cannot be planned is reported and tried again; it keeps no other run waiting."""
+    try:
+        return plan_run(engine, run, accounts, clock)
+    except (OutreachError, SQLAlchemyError, ValueError) as error:
+        log.error("planning failed: run=%s error=%s", run, type(error).__name__)
+        return None
 
 
 def plan_run(engine: Engine, run_id: int, accounts: Mapping[str, Account], clock: Clock) -> Planned | None:
@@ -73,7 +84,7 @@ def plan_run(engine: Engine, run_id: int, accounts: Mapping[str, Account], clock
             return Planned(run.id, RunState.EXPIRED, 0, 0)
         runs.move(connection, run, RunState.PLANNING)
         audience = gather(connection, run, frozen, now, remember=True)
-        plan_steps(connection, run, frozen, due, first=0, accounts=accounts)
+        plan_steps(connection, run, frozen, due, first=0, now=now, accounts=accounts)
         cost = estimate(connection, run, frozen, accounts, target="deliveries").cost
         state, reason = _held(connection, run, audience, cost)
         runs.move(
@@ -93,6 +104,7 @@ def plan_steps(
     due: datetime,
     *,
     first: int,
+    now: datetime,
     accounts: Mapping[str, Account],
     batch: bool = False,
     target: str = "deliveries",
@@ -105,7 +117,7 @@ def plan_steps(
     for index in range(first, len(run.steps)):
         step = _step(run, index, frozen, due, located, batch=batch, target=target)
         if step.channel is Channel.LOUDSPEAKER:
-            _plan_stations(connection, step, frozen)
+            _plan_stations(connection, step, frozen, now)
         else:
             people_plans.plan_people(connection, step)
         if run.mode is CascadeMode.CASCADE and (
@@ -163,9 +175,10 @@ def _step(
     )  # fmt: skip
 
 
-def _plan_stations(connection: Connection, step: Step, frozen: Frozen) -> None:
+def _plan_stations(connection: Connection, step: Step, frozen: Frozen, now: datetime) -> None:
+    """Plan the broadcasts of a step into slots still to come."""
     settings = station_plans.station_slots(connection)
-    slots = [(setting, *next_slot(setting, step.due, frozen.definition.zone)) for setting in settings]
+    slots = [(setting, *next_slot(setting, max(step.due, now), frozen.definition.zone)) for setting in settings]
     station_plans.plan_stations(connection, step, slots)
 
 

@@ -123,10 +123,9 @@ class Receiver:
 
     def _suppress_delivery(self, connection: Connection, place: tuple[int, int, int | None], account: Account) -> None:
         found = events.refusable(connection, place[0], place[1])
-        if found is not None and found.sealed is not None:
-            address = self.keys.open(found.sealed, found.key_version or 0)
+        if found is not None and found.fingerprint is not None:
             suppressions.suppress(
-                connection, self.keys.fingerprints(address), channel=found.channel, reason=Reason.OPTED_OUT,
+                connection, [(self.keys.version, found.fingerprint)], channel=found.channel, reason=Reason.OPTED_OUT,
                 source=f"provider of {account.name}",
             )  # fmt: skip
 

@@ -38,10 +38,9 @@ def refuse(engine: Engine, keys: KeyRing, token: str) -> Refusal | None:
         found = events.refusable(connection, *place)
         if found is None:
             return None
-        if found.sealed is not None:
-            address = keys.open(found.sealed, found.key_version or 0)
+        if found.fingerprint is not None:
             suppressions.suppress(
-                connection, keys.fingerprints(address), channel=found.channel, reason=Reason.OPTED_OUT,
+                connection, [(keys.version, found.fingerprint)], channel=found.channel, reason=Reason.OPTED_OUT,
                 source="unsubscribe link",
             )  # fmt: skip
     return Refusal(found.campaign_title, found.channel)

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Select, Table, insert, text
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Select, Table, delete, insert, select, text
+
+from outreach.store.tables import contacts as contacts_table
 
 _temporary = MetaData()
-_members = Table("members", _temporary, Column("contact_id", BigInteger), prefixes=["TEMPORARY"])
+_members = Table("members", _temporary, Column("contact_id", BigInteger))
+_cases_due = Table("due_cases", _temporary, Column("contact_id", BigInteger))
 
 _DUE_CASES = """
-    SELECT k.id AS case_id, k.contact_id, k.due_at FROM cases k JOIN members m ON m.contact_id = k.contact_id
-    WHERE k.state = 'open' AND k.due_at > :now AND (k.due_at AT TIME ZONE :zone)::date BETWEEN :first AND :last
+    SELECT k.id AS case_id, k.contact_id, k.due_at FROM cases k
+    WHERE k.state = 'open' AND k.due_at > :now
+        AND k.due_at >= CAST(:first AS date) - 2 AND k.due_at < CAST(:last AS date) + 3
+        AND (k.due_at AT TIME ZONE :zone)::date BETWEEN :first AND :last
         AND NOT EXISTS (SELECT 1 FROM case_reminders r WHERE r.campaign = :campaign AND r.message = :message
             AND r.case_id = k.id AND r.due_at = k.due_at)
 """
@@ -52,7 +57,7 @@ def gather(connection: Connection, contacts: Select[Any]) -> int:
             " FROM members m JOIN contacts c ON c.id = m.contact_id"
         )
     )
-    return _ready(connection)
+    return ready(connection)
 
 
 def gather_cases(connection: Connection, contacts: Select[Any], window: CaseWindow, *, run: int | None) -> int:
@@ -60,8 +65,7 @@ def gather_cases(connection: Connection, contacts: Select[Any], window: CaseWind
 
     With `run`, each case and due date is taken down, so that no other run reminds of it; without, nothing is kept.
     """
-    _take_members(connection, contacts)
-    connection.execute(text("CREATE TEMPORARY TABLE due_cases ON COMMIT DROP AS " + _DUE_CASES), window.values())
+    _due_cases(connection, contacts, window)
     if run is not None:
         connection.execute(
             text(
@@ -83,44 +87,45 @@ def gather_cases(connection: Connection, contacts: Select[Any], window: CaseWind
             " FROM due_cases k JOIN contacts c ON c.id = k.contact_id"
         )
     )
-    return _ready(connection)
+    return ready(connection)
 
 
 def due_case_dates(connection: Connection, contacts: Select[Any], window: CaseWindow) -> list[date]:
     """The local due dates in `window` on which at least one case waits for a reminder."""
-    _take_members(connection, contacts)
-    rows = connection.execute(
-        text(f"SELECT DISTINCT (due_at AT TIME ZONE :zone)::date AS day FROM ({_DUE_CASES}) AS due ORDER BY day"),
-        window.values(),
-    )
-    days = [row.day for row in rows]
-    connection.execute(text("DROP TABLE members"))
-    return days
+    _due_cases(connection, contacts, window)
+    days = connection.execute(
+        text("SELECT DISTINCT (due_at AT TIME ZONE :zone)::date AS day FROM due_cases ORDER BY day"),
+        {"zone": window.zone},
+    ).scalars()
+    found = list(days)
+    connection.execute(text("DROP TABLE due_cases"))
+    return found
 
 
-def gather_rows(connection: Connection, deliveries: str, values: dict[str, Any]) -> int:
-    """Make the table `audience` of the people of existing deliveries, chosen by the SQL condition `deliveries`."""
+def _due_cases(connection: Connection, contacts: Select[Any], window: CaseWindow) -> None:
+    """Make the table `due_cases`: the cases first, which are few, then only those whose people are in the segment."""
+    connection.execute(text("CREATE TEMPORARY TABLE due_cases ON COMMIT DROP AS " + _DUE_CASES), window.values())
+    if connection.execute(text("SELECT 1 FROM due_cases LIMIT 1")).first() is None:
+        return
+    owners = select(_cases_due.c.contact_id)
+    wanted = contacts.where(contacts_table.c.id.in_(owners)).subquery()
+    connection.execute(delete(_cases_due).where(_cases_due.c.contact_id.not_in(select(wanted.c[0]))))
+
+
+def empty(connection: Connection) -> None:
+    """Make the table `audience` with nobody in it."""
     connection.execute(
-        text(
-            "CREATE TEMPORARY TABLE audience ON COMMIT DROP AS"
-            f" SELECT d.recipient_id AS contact_id, d.subject_id, d.unit_code FROM deliveries d WHERE {deliveries}"
-        ),
-        values,
+        text("CREATE TEMPORARY TABLE audience (contact_id bigint, subject_id bigint, unit_code text) ON COMMIT DROP")
     )
-    return _ready(connection)
 
 
-def drop(connection: Connection) -> None:
-    """Forget the audience before the transaction ends, so that another may be gathered in it."""
-    connection.execute(text("DROP TABLE IF EXISTS audience, members, due_cases, later"))
+def ready(connection: Connection) -> int:
+    """Let the query planner know of the table `audience`; returns how many are in it."""
+    connection.execute(text("ANALYZE audience"))
+    return int(connection.execute(text("SELECT count(*) FROM audience")).scalar_one())
 
 
 def _take_members(connection: Connection, contacts: Select[Any]) -> None:
     connection.execute(text("CREATE TEMPORARY TABLE members (contact_id bigint) ON COMMIT DROP"))
     connection.execute(insert(_members).from_select(["contact_id"], contacts))
     connection.execute(text("ANALYZE members"))
-
-
-def _ready(connection: Connection) -> int:
-    connection.execute(text("ANALYZE audience"))
-    return int(connection.execute(text("SELECT count(*) FROM audience")).scalar_one())

@@ -7,21 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-HANDED_ON = """
-    d.run_id = :run AND d.step = :step AND d.recipient_kind = 'contact' AND NOT d.proved
-    AND (
-        (d.cascade_at >= :since AND d.cascade_at < :until AND d.state IN ('failed', 'suppressed', 'accepted')
-            AND (d.reason IS DISTINCT FROM 'by_station' OR NOT EXISTS (
-                SELECT 1 FROM broadcasts b JOIN stations s ON s.id = b.station_id
-                JOIN units h ON h.code = s.unit_code JOIN units u ON u.code = d.unit_code
-                WHERE b.run_id = d.run_id AND b.confirmed_at IS NOT NULL AND starts_with(u.path, h.path))))
-        OR (d.reason = 'shared_address' AND d.shared_with IN (
-            SELECT l.recipient_id FROM deliveries l WHERE l.run_id = :run AND l.step = :step AND NOT l.proved
-                AND l.recipient_kind = 'contact' AND l.subject_id = 0 AND l.cascade_at >= :since
-                AND l.cascade_at < :until AND l.state IN ('failed', 'suppressed', 'accepted')))
-    )
-"""
-"""SQL over `d`: who of a step goes on; those who share an address follow the one the message went to."""
+from outreach.store import audiences
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +40,41 @@ def due(connection: Connection, now: datetime) -> list[Waiting]:
     return [Waiting(row.run_id, row.step, row.since, _until(row.hour, now)) for row in rows]
 
 
-def settle(connection: Connection, waiting: Waiting) -> None:
-    """Take down that these people have been handed on (or need not be)."""
-    connection.execute(
-        text(
-            "UPDATE deliveries SET cascade_at = NULL"
-            " WHERE run_id = :run AND step = :step AND cascade_at >= :since AND cascade_at < :until"
-        ),
-        {"run": waiting.run, "step": waiting.step, "since": waiting.since, "until": waiting.until},
-    )
+_TAKE = text(
+    """
+WITH taken AS (
+    UPDATE deliveries d SET cascade_at = NULL
+    WHERE d.run_id = :run AND d.step = :step AND d.cascade_at >= :since AND d.cascade_at < :until
+    RETURNING d.recipient_id, d.subject_id, d.unit_code, d.state, d.reason, d.proved
+),
+going_on AS (
+    SELECT t.* FROM taken t
+    WHERE NOT t.proved AND t.state IN ('failed', 'suppressed', 'accepted')
+        AND (t.reason IS DISTINCT FROM 'by_station' OR NOT EXISTS (
+            SELECT 1 FROM broadcasts b JOIN stations s ON s.id = b.station_id
+            JOIN units h ON h.code = s.unit_code JOIN units u ON u.code = t.unit_code
+            WHERE b.run_id = :run AND b.confirmed_at IS NOT NULL AND starts_with(u.path, h.path)))
+)
+INSERT INTO audience (contact_id, subject_id, unit_code)
+SELECT recipient_id, subject_id, unit_code FROM going_on
+UNION
+SELECT d.recipient_id, d.subject_id, d.unit_code FROM going_on g
+JOIN deliveries d ON d.run_id = :run AND d.step = :step AND d.shared_with = g.recipient_id
+    AND d.reason = 'shared_address'
+WHERE g.subject_id = 0
+"""
+)
+
+
+def take(connection: Connection, waiting: Waiting) -> int:
+    """Take those due out of the waiting and make the table `audience` of who goes on; returns how many.
+
+    Those who share an address follow the one the message went to. What becomes due meanwhile waits for the next call.
+    """
+    audiences.empty(connection)
+    values = {"run": waiting.run, "step": waiting.step, "since": waiting.since, "until": waiting.until}
+    connection.execute(_TAKE, values)
+    return audiences.ready(connection)
 
 
 def _until(hour: datetime, now: datetime) -> datetime:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from outreach.domain.recipient import Recipient
 from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
+from outreach.store import heirs
 from outreach.store.deliveries import COUNTED, SHARDS
 from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, recipient
 
@@ -84,12 +85,14 @@ WITH picked AS MATERIALIZED (
     ) p ORDER BY r.place LIMIT :limit
 ),
 judged AS MATERIALIZED (
-    SELECT d.run_id, d.id, a.value, a.key_version, {RECIPIENT},
+    SELECT d.run_id, d.id, a.value, a.key_version, a.fingerprint,
+        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved, {RECIPIENT},
         CASE
             WHEN d.expires_at <= :now THEN 'late'
             WHEN d.recipient_kind = 'station' THEN NULL
             WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
-            WHEN a.id IS NULL THEN 'no_address'
+            WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
+                THEN 'no_address'
             WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
             WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
                 AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
@@ -112,6 +115,7 @@ changed AS (
         state = CASE WHEN j.refusal IS NULL THEN 'sending' WHEN j.refusal = 'late' THEN 'expired'
             ELSE 'suppressed' END,
         reason = j.refusal,
+        fingerprint = coalesce(j.fingerprint, d.fingerprint),
         attempt = d.attempt + CASE WHEN j.refusal IS NULL THEN 1 ELSE 0 END,
         child_id = CASE WHEN j.refusal IS NULL THEN CAST(:child AS bigint) END,
         lease_until = CASE WHEN j.refusal IS NULL THEN clock_timestamp() + make_interval(secs => :lease_s) END,
@@ -120,14 +124,17 @@ changed AS (
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind, j.occupation,
-        j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages, j.case_external_id, j.case_title,
-        j.case_due_at, j.case_state
+        j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
+        j.case_external_id, j.case_title, j.case_due_at, j.case_state
 ),
 {COUNTED}
 SELECT changed.*, clock_timestamp() AS at FROM changed
 """
 )
 
+
+_THEIRS_ALONE = ("erased", "no_address", "no_consent")
+"""Refusals that say nothing of the others at the same address: one of those takes the message over."""
 
 _DURABLE = text("SET LOCAL synchronous_commit = on")
 """A claim must outlive a crash of the server before the first byte leaves, whatever the server's own setting."""
@@ -160,6 +167,8 @@ def claim(
             "shard": child % SHARDS,
         },
     ).all()  # fmt: skip
+    left = [row for row in rows if row.moved or row.reason in _THEIRS_ALONE]
+    heirs.take_over(connection, [(row.run_id, row.recipient_id, row.channel) for row in left], now=now)
     sending = [_claimed(row) for row in rows if row.state == "sending"]
     return sending, len(rows) - len(sending)
 
@@ -232,10 +241,16 @@ class Stranded:
 def stranded(
     connection: Connection, accounts: Sequence[str], *, lease_s: float, unknown: bool, limit: int = 500
 ) -> list[Stranded]:
-    """Deliveries in `sending` past their lease (or, asked for, in `unknown`), those silent the shortest first."""
+    """Deliveries in `sending` past their lease, of whatever account; or those of `accounts` unknown since a day.
+
+    Where there are more than `limit`, those silent the longest, or any of the unknown ones: each has its turn.
+    """
     lost = "d.state = 'sending' AND d.lease_until < clock_timestamp()"
-    recently = "d.state = 'unknown' AND d.lease_until > clock_timestamp() - interval '1 day'"
-    condition = recently if unknown else lost
+    recently = (
+        "d.state = 'unknown' AND d.lease_until > clock_timestamp() - interval '1 day'"
+        " AND d.account = ANY(CAST(:accounts AS text[]))"
+    )
+    condition, order = (recently, "random()") if unknown else (lost, "d.lease_until")
     rows = connection.execute(
         text(
             f"""
@@ -245,11 +260,10 @@ def stranded(
                 extract(epoch FROM clock_timestamp() - d.lease_until) AS silent_s, {RECIPIENT}
             FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns g ON g.slug = r.campaign
             LEFT JOIN children h ON h.id = d.child_id {RECIPIENT_JOINS}
-            WHERE {condition} AND d.lease_until IS NOT NULL AND d.account = ANY(CAST(:accounts AS text[]))
-            ORDER BY d.lease_until DESC LIMIT :limit
+            WHERE {condition} ORDER BY {order} LIMIT :limit
             """
         ),
-        {"accounts": list(accounts), "lease_s": lease_s, "limit": limit},
+        {"lease_s": lease_s, "limit": limit} | ({"accounts": list(accounts)} if unknown else {}),
     )
     return [_stranded(row) for row in rows]
 

@@ -30,6 +30,26 @@ COUNTED = """
     )
 """
 
+_UNSPENT = """
+    gone AS (
+        SELECT c.fingerprint, c.channel, r.class, c.due_at, count(*) AS n FROM changed c JOIN runs r ON r.id = c.run_id
+        WHERE c.state IN ('cancelled', 'expired') AND c.attempt = 0 AND c.fingerprint IS NOT NULL
+        GROUP BY c.fingerprint, c.channel, r.class, c.due_at
+    ),
+    unspent AS (
+        UPDATE contact_ledger g SET times = ARRAY(
+            SELECT u.t FROM (
+                SELECT t, row_number() OVER (PARTITION BY t) AS nth FROM unnest(g.times) AS t
+            ) u LEFT JOIN gone x ON x.fingerprint = g.fingerprint AND x.channel = g.channel AND x.class = g.class
+                AND x.due_at = u.t
+            WHERE u.nth > coalesce(x.n, 0))
+        FROM (SELECT DISTINCT fingerprint, channel, class, due_at::date AS day FROM gone) w
+        WHERE g.fingerprint = w.fingerprint AND g.channel = w.channel AND g.class = w.class
+            AND g.day BETWEEN w.day - 1 AND w.day + 1
+    )
+"""
+"""What was never sent does not count against the caps of its address."""
+
 _REACHED = """
     proved AS (
         SELECT c.run_id, c.id, c.recipient_id AS contact_id, c.channel, c.unit_code
@@ -248,8 +268,9 @@ def advance_where(
             UPDATE deliveries d SET state = :state, reason = :reason, lease_until = NULL, child_id = NULL,
                 cascade_at = CASE WHEN :state = 'suppressed' THEN CAST(:now AS timestamptz) END
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
-            RETURNING d.run_id, d.channel, d.state, p.state AS was
+            RETURNING d.run_id, d.channel, d.state, d.fingerprint, d.due_at, d.attempt, p.state AS was
         ),
+        {_UNSPENT},
         {COUNTED}
         SELECT count(*) FROM changed
     """
@@ -265,15 +286,18 @@ def advance_where(
     return int(connection.execute(text(statement), bound).scalar_one())
 
 
-def retry(connection: Connection, condition: str, values: Mapping[str, Any], *, now: datetime, until: datetime) -> int:
-    """Plan failed or unknown deliveries that fulfil `condition` once more, as a new generation; returns how many.
+def retry(connection: Connection, run: int, state: DeliveryState, *, now: datetime, until: datetime) -> int:
+    """Plan a run's failed or unknown deliveries to people once more, as a new generation; returns how many.
 
-    Only a person asks for this: it is what may send a message a second time.
+    Only a person asks for this: it is what may send a message a second time. The run is locked, so that it is not
+    ended meanwhile.
     """
+    connection.execute(text("SELECT 1 FROM runs WHERE id = :run FOR UPDATE"), {"run": run})
     statement = f"""
         WITH picked AS MATERIALIZED (
             SELECT d.run_id, d.id, d.state FROM deliveries d
-            WHERE ({condition}) AND d.state IN ('failed', 'unknown') FOR UPDATE OF d
+            WHERE d.run_id = :run AND d.state = :wanted AND d.state IN ('failed', 'unknown')
+                AND d.recipient_kind = 'contact' FOR UPDATE OF d
         ),
         changed AS (
             UPDATE deliveries d SET state = 'planned', reason = 'retried', code = NULL, attempt = 0,
@@ -285,4 +309,5 @@ def retry(connection: Connection, condition: str, values: Mapping[str, Any], *, 
         {COUNTED}
         SELECT count(*) FROM changed
     """
-    return int(connection.execute(text(statement), {**values, "now": now, "until": until, "shard": 0}).scalar_one())
+    values = {"run": run, "wanted": str(state), "now": now, "until": until, "shard": 0}
+    return int(connection.execute(text(statement), values).scalar_one())

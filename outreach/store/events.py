@@ -109,15 +109,14 @@ def of_account(connection: Connection, account: str, places: Sequence[tuple[int,
 
 @dataclass(frozen=True, slots=True)
 class Refusable:
-    """A delivery as its unsubscribe link needs it: the sealed address and what was refused."""
+    """A delivery as a refusal needs it: the fingerprint of the address it went to, whatever became of that since."""
 
     run: int
     delivery: int
     channel: str
     message_class: str
     campaign_title: str
-    sealed: bytes | None
-    key_version: int | None
+    fingerprint: bytes | None
 
 
 def refusable(connection: Connection, run: int, delivery: int) -> Refusable | None:
@@ -125,13 +124,13 @@ def refusable(connection: Connection, run: int, delivery: int) -> Refusable | No
     row = connection.execute(
         text(
             """
-            SELECT d.run_id, d.id, d.channel, r.class, c.title, a.value, a.key_version
+            SELECT d.run_id, d.id, d.channel, r.class, c.title, d.fingerprint
             FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns c ON c.slug = r.campaign
-            LEFT JOIN addresses a ON a.id = d.address_id WHERE d.run_id = :run AND d.id = :id
+            WHERE d.run_id = :run AND d.id = :id
             """
         ),
         {"run": run, "id": delivery},
     ).one_or_none()
     if row is None:
         return None
-    return Refusable(row.run_id, row.id, row.channel, row._mapping["class"], row.title, row.value, row.key_version)
+    return Refusable(row.run_id, row.id, row.channel, row._mapping["class"], row.title, row.fingerprint)

@@ -23,7 +23,8 @@ _LOCATED = """
     LEFT JOIN units u ON u.code = p.unit_code
     LEFT JOIN LATERAL (
         SELECT a.id, a.fingerprint, a.account FROM addresses a
-        WHERE a.contact_id = CASE WHEN c.birth_date > :adult_from THEN c.guardian_id ELSE c.id END
+        WHERE a.contact_id = CASE WHEN c.birth_date > :adult_from AND c.kind = 'person' THEN c.guardian_id
+                ELSE c.id END
             AND a.channel = :addressed
         ORDER BY a.id DESC LIMIT 1
     ) a ON true
@@ -120,8 +121,9 @@ placed AS (
 ),
 written AS (
     {ROW.format(target=step.target)}
-    SELECT :run, 'contact', contact_id, :channel, subject_id, :step, address_id, unit_code, coalesce(account, ''),
-        :lane, CASE WHEN reason IS NULL THEN 'planned' ELSE 'suppressed' END, reason, :due, :due, :expires, shared_with,
+    SELECT :run, 'contact', contact_id, :channel, subject_id, :step, address_id, fingerprint, unit_code,
+        coalesce(account, ''), :lane,
+        CASE WHEN reason IS NULL THEN 'planned' ELSE 'suppressed' END, reason, :due, :due, :expires, shared_with,
         CAST(NULL AS timestamptz)
     FROM placed
     ON CONFLICT (run_id, recipient_kind, recipient_id, channel, subject_id) DO NOTHING

@@ -66,8 +66,9 @@ class Step:
 
 
 ROW = """
-    INSERT INTO {target} (run_id, recipient_kind, recipient_id, channel, subject_id, step, address_id, unit_code,
-        account, lane, state, reason, due_at, next_attempt_at, expires_at, shared_with, cascade_at)
+    INSERT INTO {target} (run_id, recipient_kind, recipient_id, channel, subject_id, step, address_id,
+        fingerprint, unit_code, account, lane, state, reason, due_at, next_attempt_at, expires_at, shared_with,
+        cascade_at)
 """
 
 

@@ -87,6 +87,12 @@ def lock_scheduled(connection: Connection, run: int) -> Run | None:
     return None if row is None else _run(row)
 
 
+def exists(connection: Connection, campaign: str, message: str) -> bool:
+    """Whether this message has ever had a run."""
+    query = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.message == message)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def awaits_planning(connection: Connection, campaign: str, message: str) -> bool:
     """Whether a run of this message is scheduled and not planned yet."""
     query = select(runs.c.id).where(
@@ -116,12 +122,20 @@ def move(connection: Connection, run: Run, state: RunState, **values: Any) -> No
 
 
 def finish_done(connection: Connection, now: datetime) -> list[int]:
-    """End the runs whose deliveries are all final or closed; returns their ids."""
+    """End the runs whose deliveries are all final or closed; returns their ids.
+
+    The runs are locked first and looked at afterwards, so that what joins one meanwhile (a retry, a cascade) is seen.
+    """
+    states = [str(state) for state in run_sources(RunState.DONE)]
+    locked = connection.execute(
+        text("SELECT id FROM runs WHERE state = ANY(CAST(:states AS text[])) FOR UPDATE SKIP LOCKED"),
+        {"states": states},
+    )
     rows = connection.execute(
         text(
             """
             UPDATE runs r SET state = 'done', finished_at = :now
-            WHERE r.state = ANY(CAST(:sources AS text[])) AND NOT EXISTS (
+            WHERE r.id = ANY(CAST(:ids AS bigint[])) AND NOT EXISTS (
                 SELECT 1 FROM run_counts c WHERE c.run_id = r.id AND c.state IN ('planned', 'sending', 'unknown')
                 GROUP BY c.run_id HAVING sum(c.n) > 0)
             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = r.id AND d.state = 'accepted'
@@ -130,22 +144,23 @@ def finish_done(connection: Connection, now: datetime) -> list[int]:
             RETURNING r.id
             """
         ),
-        {"now": now, "sources": [str(state) for state in run_sources(RunState.DONE)]},
+        {"now": now, "ids": [row.id for row in locked]},
     )
     return [row.id for row in rows]
 
 
-def expire_held(connection: Connection, now: datetime) -> int:
-    """End held runs that nobody released in time: late is not sent."""
-    result = connection.execute(
+def expire_held(connection: Connection, now: datetime) -> list[int]:
+    """End held runs that nobody released in time: late is not sent. Returns their ids."""
+    rows = connection.execute(
         text(
             "UPDATE runs SET state = 'expired', reason = 'held too long', finished_at = :now"
-            " WHERE state = 'held' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id"
-            " AND d.state = 'planned' AND d.expires_at > :now)"
+            " WHERE state = 'held' AND scheduled_for + make_interval(secs => not_after_s) <= :now"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id AND d.expires_at > :now)"
+            " RETURNING id"
         ),
         {"now": now},
     )
-    return result.rowcount
+    return [row.id for row in rows]
 
 
 def counts(connection: Connection, run_ids: Sequence[int]) -> dict[tuple[int, str, str], int]:

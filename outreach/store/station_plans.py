@@ -63,14 +63,16 @@ def plan_stations(connection: Connection, step: Step, slots: Sequence[tuple[str,
     people = f"""
 WITH written AS (
 {ROW.format(target=step.target)}
-SELECT :run, 'contact', p.contact_id, :channel, p.subject_id, :step, NULL, p.unit_code, '', :lane, 'suppressed',
-    CASE WHEN v.here IS NULL THEN 'no_station' ELSE 'by_station' END, :due, :due, :expires, NULL,
-    CASE WHEN :follows AND v.here IS NOT NULL THEN e.ends + make_interval(secs => :wait_s) END
+SELECT :run, 'contact', p.contact_id, :channel, p.subject_id, :step, NULL, NULL, p.unit_code, '', :lane, 'suppressed',
+    CASE WHEN e.unit_code IS NULL THEN 'no_station' ELSE 'by_station' END, :due, :due, :expires, NULL,
+    CASE WHEN :follows AND e.unit_code IS NOT NULL THEN e.ends + make_interval(secs => :wait_s) END
 FROM audience p LEFT JOIN cover v ON v.unit = p.unit_code
 LEFT JOIN (
     SELECT s.unit_code, max(t.ends) AS ends FROM {_IN_USE} s
     JOIN unnest(CAST(:settings AS text[]), CAST(:ends AS timestamptz[])) AS t(slots, ends)
         ON t.slots = CAST(s.slots AS text)
+    JOIN {step.target} w ON w.run_id = :run AND w.recipient_kind = 'station' AND w.recipient_id = s.id
+        AND w.channel = :channel
     GROUP BY s.unit_code
 ) e ON e.unit_code = v.here
 ON CONFLICT (run_id, recipient_kind, recipient_id, channel, subject_id) DO NOTHING
@@ -93,8 +95,8 @@ slotted AS (
 ),
 written AS (
     {ROW.format(target=step.target)}
-    SELECT :run, 'station', station_id, :channel, 0, :step, NULL, unit_code, {account_of(step)}, :lane, 'planned', NULL,
-        starts, :due, ends + make_interval(secs => :not_after_s), NULL, NULL
+    SELECT :run, 'station', station_id, :channel, 0, :step, NULL, NULL, unit_code, {account_of(step)}, :lane,
+        'planned', NULL, starts, :due, ends + make_interval(secs => :not_after_s), NULL, NULL
     FROM (SELECT l.*, u.path, l.station_id AS contact_id, CAST('' AS text) AS bound FROM slotted l
         JOIN units u ON u.code = l.unit_code) l
     WHERE {account_of(step)} IS NOT NULL

@@ -247,6 +247,7 @@ deliveries = Table(
     Column("subject_id", BigInteger, nullable=False, server_default="0"),
     Column("step", SmallInteger, nullable=False),
     Column("address_id", BigInteger),
+    Column("fingerprint", LargeBinary),
     Column("unit_code", Text),
     Column("account", Text, nullable=False),
     Column("lane", Text, nullable=False),

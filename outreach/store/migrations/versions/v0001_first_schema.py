@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("step", sa.SmallInteger(), nullable=False),
         sa.Column("address_id", sa.BigInteger(), nullable=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=True),
         sa.Column("unit_code", sa.Text(), nullable=True),
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
