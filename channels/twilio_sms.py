@@ -135,6 +135,9 @@ class TwilioSms:
     async def ask(self, outgoing: Outgoing) -> Accepted | None:
         """Look for a message with this recipient, sender and text, made since the claim (less 5 s).
 
+        A message with another text may be ours all the same, made before a name was corrected: then it cannot be
+        told, and UNCERTAIN is raised.
+
         Not filtered by Twilio's DateSent: a message still in its queue has none, and would seem never to have come.
         """
         if outgoing.sent_after is None:
@@ -143,6 +146,7 @@ class TwilioSms:
         try:
             found = await self._messages.list_async(to=outgoing.to, limit=_ASKED_AT_MOST)
             recent = [message for message in found if message.date_created >= since]
+            others = any(self._same_sender(message) for message in recent)
             matches = [message for message in recent if self._matches(message, outgoing)]
             accepted = _accepted(matches[0]) if matches else None
             readable = not matches or accepted is not None
@@ -150,6 +154,8 @@ class TwilioSms:
             readable = False
         if not readable:
             raise SendError(ErrorKind.TRANSIENT, "", "Twilio's list of messages cannot be read")
+        if accepted is None and others:
+            raise SendError(ErrorKind.UNCERTAIN, "", "Twilio has a message to this number which may be ours")
         if accepted is None and len(recent) >= _ASKED_AT_MOST:
             raise SendError(ErrorKind.UNCERTAIN, "", "Twilio has more messages to this number than are looked through")
         return accepted
@@ -206,8 +212,10 @@ class TwilioSms:
         return self._list
 
     def _matches(self, message: Any, outgoing: Outgoing) -> bool:
-        same_sender = self._config.sender is None or message.from_ == self._config.sender
-        return bool(same_sender and (message.body or "").strip() == outgoing.content.body.strip())
+        return self._same_sender(message) and (message.body or "").strip() == outgoing.content.body.strip()
+
+    def _same_sender(self, message: Any) -> bool:
+        return self._config.sender is None or message.from_ == self._config.sender
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types

@@ -64,7 +64,8 @@ def expire(runtime: Runtime) -> int:
         return deliveries.advance_where(
             connection,
             "d.expires_at <= :now AND d.run_id IN (SELECT r.id FROM runs r"
-            " WHERE r.state IN ('sending', 'held', 'expired') AND r.scheduled_for + make_interval(secs => r.not_after_s) <= :now AND EXISTS (SELECT 1 FROM run_counts k"
+            " WHERE r.state IN ('sending', 'held', 'expired')"
+            " AND r.scheduled_for + make_interval(secs => r.not_after_s) <= :now AND EXISTS (SELECT 1 FROM run_counts k"
             " WHERE k.run_id = r.id AND k.state = 'planned' GROUP BY k.run_id HAVING sum(k.n) > 0))",
             {},
             state=DeliveryState.EXPIRED,

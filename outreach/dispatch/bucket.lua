@@ -11,7 +11,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local stored = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 -- A bucket that is missing counts as empty: a wiped Valkey never allows a burst.
 local tokens, at = tonumber(stored[1] or '0'), tonumber(stored[2] or now)
-if now > at then tokens = tokens + (now - at) * rate / 1000 else now = at end
+-- A clock that went back a little waits for itself; one that jumped back starts anew from where it is.
+if now > at then tokens = tokens + (now - at) * rate / 1000 elseif at - now < 1000 then now = at end
 tokens = math.min(burst, tokens)
 local granted = 0
 if tokens >= least then granted = math.min(wanted, math.floor(tokens)) end

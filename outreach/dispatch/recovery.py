@@ -84,7 +84,11 @@ class Recovery:
 
         async def judge(one: Stranded) -> Change | None:
             async with gate:
-                return await self._unknown_verdict(one) if unknown else await self._verdict(one)
+                try:
+                    return await self._unknown_verdict(one) if unknown else await self._verdict(one)
+                except Exception as error:  # one delivery's trouble is not the others'
+                    log.error("recovery failed: account=%s error=%s", one.account, type(error).__name__)
+                    return None if unknown else self._later(one)
 
         found = await asyncio.gather(*(judge(one) for one in stranded))
         return [change for change in found if change is not None]
@@ -100,12 +104,18 @@ class Recovery:
             return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
         try:
             found = await self._ask(one)
-        except SendError:
-            return None if one.silent_s < _PATIENCE else _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
+        except SendError as error:
+            if error.kind is ErrorKind.UNCERTAIN:  # the provider answered, and cannot tell
+                return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
+            return self._later(one)
         if found is not None:
             return self._accepted(one, found)
         dead = proven_dead(Child(one.child_host, one.child_boot, one.child_pid, one.child_started))
         return _change(one, DeliveryState.PLANNED if dead else DeliveryState.UNKNOWN, Reason.LEASE_LOST)
+
+    def _later(self, one: Stranded) -> Change | None:
+        """Nobody could be asked now: again at the next recovery, for an hour."""
+        return None if one.silent_s < _PATIENCE else _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
 
     async def _unknown_verdict(self, one: Stranded) -> Change | None:
         try:

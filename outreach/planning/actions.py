@@ -125,7 +125,7 @@ def _approved(
         message.message: {"audience": message.audience, "cost": message.cost_high} for message in figures.messages
     }
     campaigns.decide(connection, version, decision="approve", approver=who, reason="", figures=amounts)
-    definition = Frozen.from_json(version.definition, {}, {}, 0).definition
+    definition = Frozen.from_json(version.definition, {}, {}, campaign.shift_days).definition
     state = campaigns.act(
         connection, campaign, CampaignAction.APPROVE, approved_version=version.n, title=definition.title,
         timezone=definition.timezone, starts=definition.starts, ends=definition.ends,

@@ -62,8 +62,11 @@ class Receiver:
             waiting = events.now_known(connection)
             for one in waiting:
                 receipt = _from_json(self._opened(one.payload))
-                change = self._change(self.accounts.get(one.account), receipt, (one.run, one.delivery, None))
+                place = (one.run, one.delivery, None)
+                change = self._change(self.accounts.get(one.account), receipt, place)
                 deliveries.advance(connection, [change], now=self.clock.now())
+                if receipt.opted_out:
+                    self._suppress_delivery(connection, place, one.account)
                 events.applied(connection, one.account, [one.event_key])
         return len(waiting)
 
@@ -82,7 +85,7 @@ class Receiver:
                     continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
                 changes.append(self._change(account, event, place))
                 if event.opted_out:
-                    self._suppress_delivery(connection, place, account)
+                    self._suppress_delivery(connection, place, account.name)
             else:
                 self._hear(connection, account, event)
             done.append(event.event_key)
@@ -121,12 +124,12 @@ class Receiver:
                     reason=Reason.OPTED_OUT, source=f"reply to {account.name}",
                 )  # fmt: skip
 
-    def _suppress_delivery(self, connection: Connection, place: tuple[int, int, int | None], account: Account) -> None:
+    def _suppress_delivery(self, connection: Connection, place: tuple[int, int, int | None], account: str) -> None:
         found = events.refusable(connection, place[0], place[1])
         if found is not None and found.fingerprint is not None:
             suppressions.suppress(
                 connection, [(self.keys.version, found.fingerprint)], channel=found.channel, reason=Reason.OPTED_OUT,
-                source=f"provider of {account.name}",
+                source=f"provider of {account}",
             )  # fmt: skip
 
     def _raw(self, account: Account, event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> RawEvent:

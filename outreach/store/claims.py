@@ -86,7 +86,8 @@ WITH picked AS MATERIALIZED (
 ),
 judged AS MATERIALIZED (
     SELECT d.run_id, d.id, a.value, a.key_version, a.fingerprint,
-        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved, {RECIPIENT},
+        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
+        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {RECIPIENT},
         CASE
             WHEN d.expires_at <= :now THEN 'late'
             WHEN d.recipient_kind = 'station' THEN NULL
@@ -120,7 +121,7 @@ changed AS (
         child_id = CASE WHEN j.refusal IS NULL THEN CAST(:child AS bigint) END,
         lease_until = CASE WHEN j.refusal IS NULL THEN clock_timestamp() + make_interval(secs => :lease_s) END,
         cascade_at = CASE WHEN j.refusal IS NULL OR j.refusal IN ('late', 'erased', 'case_closed', 'case_moved')
-            THEN NULL ELSE CAST(:now AS timestamptz) END
+            OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind, j.occupation,
@@ -135,6 +136,12 @@ SELECT changed.*, clock_timestamp() AS at FROM changed
 
 _THEIRS_ALONE = ("erased", "no_address", "no_consent")
 """Refusals that say nothing of the others at the same address: one of those takes the message over."""
+
+_UNREMINDED = text(
+    "DELETE FROM case_reminders m USING unnest(CAST(:runs AS bigint[]), CAST(:cases AS bigint[])) AS g(run_id, case_id)"
+    " WHERE m.run_id = g.run_id AND m.case_id = g.case_id"
+)
+"""A reminder that was not sent because its case had moved or closed may be made again should the date come back."""
 
 _DURABLE = text("SET LOCAL synchronous_commit = on")
 """A claim must outlive a crash of the server before the first byte leaves, whatever the server's own setting."""
@@ -169,6 +176,10 @@ def claim(
     ).all()  # fmt: skip
     left = [row for row in rows if row.moved or row.reason in _THEIRS_ALONE]
     heirs.take_over(connection, [(row.run_id, row.recipient_id, row.channel) for row in left], now=now)
+    forgotten = [row for row in rows if row.reason in ("case_closed", "case_moved")]
+    if forgotten:
+        unsaid = {"runs": [row.run_id for row in forgotten], "cases": [row.subject_id for row in forgotten]}
+        connection.execute(_UNREMINDED, unsaid)
     sending = [_claimed(row) for row in rows if row.state == "sending"]
     return sending, len(rows) - len(sending)
 

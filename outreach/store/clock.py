@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 _RESYNC = 60.0
-"""Seconds after which the database is asked again; in between the machine's monotonic clock counts on."""
+"""Seconds after which the database is asked again; in between the machine's own clock counts on."""
 
 
 class DatabaseClock:
@@ -29,10 +29,10 @@ class DatabaseClock:
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         with self._lock:
-            if self._base is None or time.monotonic() - self._asked > _RESYNC:
+            if self._base is None or _ticking() - self._asked > _RESYNC:
                 self._ask()
             base = self._base or datetime.now(UTC)
-            return base + timedelta(seconds=time.monotonic() - self._asked) + self._shift
+            return base + timedelta(seconds=_ticking() - self._asked) + self._shift
 
     def _ask(self) -> None:
         try:
@@ -42,4 +42,9 @@ class DatabaseClock:
             if self._base is None:
                 raise
             return
-        self._base, self._asked = base, time.monotonic()
+        self._base, self._asked = base, _ticking()
+
+
+def _ticking() -> float:
+    """Seconds of the clock that counts on while the machine sleeps, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

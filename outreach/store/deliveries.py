@@ -116,7 +116,7 @@ changed AS (
     FROM verdict v
     WHERE d.run_id = v.run_id AND d.id = v.id
         AND (v.child_id IS NULL OR (d.child_id = v.child_id AND d.attempt = v.attempt)
-            OR v.state NOT IN ('planned', 'suppressed', 'expired', 'unknown'))
+            OR v.state NOT IN ('planned', 'failed', 'suppressed', 'expired', 'unknown'))
         AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
         AND (v.state, v.was) IN {_ALLOWED}  -- of the row as it was locked: joined to d.state, a waiting change is lost
     RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
@@ -167,8 +167,8 @@ class Change:
     """What a record, receipt or recovery says of one delivery.
 
     `delay`: seconds until the next try, for `planned`. `refund`: 1 where the attempt does not count. `child`,
-    `attempt`: given by a sender, whose word on anything but an acceptance or a final answer holds only while the
-    delivery is still its own. `generation`: given by a receipt; bad news of an older one says nothing of the newest.
+    `attempt`: given by a sender, whose word on anything but an acceptance holds only while the delivery is its own.
+    `generation`: given by a receipt; bad news of an older one says nothing of the newest.
     `proves`: the state is the account's proof.
     """
 
@@ -266,7 +266,7 @@ def advance_where(
         ),
         changed AS (
             UPDATE deliveries d SET state = :state, reason = :reason, lease_until = NULL, child_id = NULL,
-                cascade_at = CASE WHEN :state = 'suppressed' THEN CAST(:now AS timestamptz) END
+                cascade_at = NULL
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
             RETURNING d.run_id, d.channel, d.state, d.fingerprint, d.due_at, d.attempt, p.state AS was
         ),

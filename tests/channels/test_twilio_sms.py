@@ -185,13 +185,18 @@ def test_asked_it_finds_the_message_made_since_the_claim() -> None:
     "other",
     [
         message_resource(date_created=created(CLAIMED - timedelta(seconds=6))),
-        message_resource(date_created=created(CLAIMED), body="Một tin khác"),
         message_resource(date_created=created(CLAIMED), **{"from": "+15005550099"}),
     ],
-    ids=["older than the claim", "another text", "another sender"],
+    ids=["older than the claim", "another sender"],
 )
 def test_asked_it_does_not_take_another_message_for_ours(other: dict[str, Any]) -> None:
     assert run(asked([other])) is None
+
+
+def test_asked_it_does_not_guess_whether_another_text_is_ours() -> None:
+    with pytest.raises(SendError) as told:
+        run(asked([message_resource(date_created=created(CLAIMED), body="Một tin khác")]))
+    assert told.value.kind is ErrorKind.UNCERTAIN
 
 
 def test_asked_without_the_time_of_the_claim_it_does_not_guess() -> None:
