@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from celery.signals import setup_logging, worker_process_shutdown
-from redis import Redis
 
 from outreach import wiring
 from outreach.domain.errors import OutreachError
@@ -25,7 +24,7 @@ except OutreachError as error:
 
 app = celery_app(_servers.redis_url)
 app.conf.update(worker_concurrency=_settings.workers)
-_hints = Hints(app, Redis.from_url(_servers.redis_url, socket_timeout=5, socket_connect_timeout=5))
+_hints = Hints(app, wiring.redis_client(_servers.redis_url))
 
 
 @cache

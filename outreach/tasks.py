@@ -89,7 +89,7 @@ class Hints:
         self._client.delete(_recovery(unknown))
 
     def _send(self, name: str, lane: Lane, *args: str | bool) -> None:
-        self._app.send_task(name, args=args, queue=str(lane), expires=_HINT_LIVES, ignore_result=True)
+        self._app.send_task(name, args=args, queue=str(lane), ignore_result=True)
 
 
 def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:

@@ -72,7 +72,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
     ready(engine)
     if not migrate.is_current(engine):
         migrate.upgrade(engine)
-    client = redis.Redis.from_url(found.redis_url, socket_timeout=5, socket_connect_timeout=5)
+    client = redis_client(found.redis_url)
     keys = key_ring(chosen)
     clock = DatabaseClock(engine, shift=timedelta(seconds=chosen.clock_shift_seconds))
     accounts = load_accounts(chosen.accounts_file, timeout=chosen.send_timeout_seconds)
@@ -99,6 +99,15 @@ def web_app() -> FastAPI:
         return create(build(settings(), name="web"), on_stop=release)
     except OutreachError as error:
         sys.exit(str(error))
+
+
+def redis_client(url: str) -> redis.Redis:
+    """A client for Redis or Valkey; raises OutreachError, which never shows the URL, for one that cannot be read."""
+    try:
+        return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+    except ValueError:
+        hint = "write it like redis://:PASSWORD@HOST:6379/0, a / in the password as %2F"
+        raise OutreachError(f"OUTREACH_REDIS_URL cannot be read: {hint}") from None
 
 
 def key_ring(chosen: Settings) -> KeyRing:

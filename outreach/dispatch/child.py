@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+_PIDS = Path("/proc/self/ns/pid")
+"""The namespace in which pids count: containers of one host may share its name and boot, never this."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -36,7 +38,8 @@ def proven_dead(child: Child) -> bool:
     if child.host != _host():
         return False
     if child.boot != _boot():
-        return True
+        # Another boot of this host proves it; another container of this boot proves nothing.
+        return child.boot.split("/")[0] != _boot().split("/")[0]
     try:
         process = psutil.Process(child.pid)
         return abs(process.create_time() - child.started) > 0.5 or process.status() == psutil.STATUS_ZOMBIE
@@ -53,4 +56,5 @@ def _host() -> str:
 
 @cache
 def _boot() -> str:
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else str(int(psutil.boot_time()))
+    boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else str(int(psutil.boot_time()))
+    return f"{boot}/{_PIDS.readlink()}" if _PIDS.is_symlink() else boot

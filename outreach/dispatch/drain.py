@@ -16,7 +16,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import redis
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from channels.contract import Accepted, Adapter, Lease, SendError
@@ -24,15 +24,15 @@ from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
 from outreach.dispatch.outcome import Outcome, outcome, returned, unrenderable
+from outreach.dispatch.recording import Recorder
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.frozen import Frozen
 from outreach.domain.hours import HOURS, is_open
 from outreach.domain.privacy import KeyRing
-from outreach.domain.states import Reason
 from outreach.domain.words import Lane
 from outreach.store import accounts as account_store
-from outreach.store import claims, deliveries, suppressions
+from outreach.store import claims
 from outreach.store.claims import Claimed, OpenRun
 from outreach.store.deliveries import Change
 from outreach.store.versions import read_version
@@ -50,8 +50,6 @@ _SLICE = 0.1
 """Tokens of this many seconds are waited for together, so that chunks do not shrink to single messages."""
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
-_RECORD_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Pauses in seconds between attempts to record while the database is away: what was sent must not be forgotten."""
 _AFTER_A_BUG = timedelta(seconds=60)
 _MARGIN = 0.8
 """The share of a lease in which writing may begin; the rest is for recording."""
@@ -90,6 +88,10 @@ class Dispatcher:
     stopping: Callable[[], bool] = field(default=lambda: False)
     help: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     pause: Callable[[float], None] = time.sleep
+
+    @property
+    def _recorder(self) -> Recorder:
+        return Recorder(self.engine, self.clock, self.child, self.pause)
 
     def drain(self, account_name: str, lane: Lane, *, longest: float | None = None) -> Drained:
         """Send what is due for an account and lane, for at most `longest` seconds.
@@ -142,7 +144,7 @@ class Dispatcher:
         leaving, short = self._afford(account, granted, ready)
         changes += [returned(message.claimed, self.child, delay=timedelta(seconds=1)) for message in short]
         if changes:
-            self._write([Outcome(change) for change in changes], account, ready)
+            self._recorder.write([Outcome(change) for change in changes], account)
         if not leaving:
             return self._empty(bool(claimed) or refused > 0)
         done.sent += len(leaving)
@@ -204,7 +206,12 @@ class Dispatcher:
         for claim in claimed:
             version = frozen[claim.run]
             today = now.astimezone(version.definition.zone).date()
-            made = composer.make(claim, runs[claim.run], version, adapter, today=today, lease=lease)
+            try:
+                made = composer.make(claim, runs[claim.run], version, adapter, today=today, lease=lease)
+            except Exception as error:  # a missing key, a bug: this one waits, its neighbours leave
+                log.error("composing failed: run=%s delivery=%s error=%s", claim.run, claim.delivery, _kind(error))
+                changes.append(returned(claim, self.child, delay=_AFTER_A_BUG))
+                continue
             if isinstance(made, Unready):
                 changes.append(unrenderable(claim, self.child, made.code))
             else:
@@ -258,7 +265,7 @@ class Dispatcher:
             if not isinstance(result, Accepted | SendError):
                 kind = type(result).__name__
                 log.error("adapter failed: account=%s delivery=%s error=%s", account.name, message.outgoing.key, kind)
-        self._write(outcomes, account, flight.messages)
+        self._recorder.write(outcomes, account)
         hold = max((one.hold for one in outcomes if one.hold), default=None)
         if hold is not None:
             try:
@@ -267,34 +274,9 @@ class Dispatcher:
                 log.warning("rate limiter is away: account=%s", account.name)
         return hold is not None or any(one.broken for one in outcomes)
 
-    def _write(self, outcomes: Sequence[Outcome], account: Account, messages: Sequence[Ready]) -> None:
-        """Record outcomes; while the database is away try again, which is harmless where it had worked after all."""
-        for pause in _RECORD_AGAIN:
-            try:
-                return self._write_once(outcomes, account, messages)
-            except (OperationalError, InterfaceError):
-                log.warning("the database is away: account=%s recording again in %s s", account.name, pause)
-                self.pause(pause)
-        return self._write_once(outcomes, account, messages)
 
-    def _write_once(self, outcomes: Sequence[Outcome], account: Account, messages: Sequence[Ready]) -> None:
-        refusing = {(one.change.run, one.change.delivery) for one in outcomes if one.opted_out}
-        broken = next((one.broken for one in outcomes if one.broken), None)
-        with self.engine.begin() as connection:
-            changes = [one.change for one in outcomes]
-            deliveries.advance(connection, changes, now=self.clock.now(), shard=self.child)
-            for message in messages:
-                if (message.claimed.run, message.claimed.delivery) in refusing:
-                    self._suppress(connection, message)
-            if broken is not None:
-                account_store.pause(connection, account.name, code=broken[0], reason=broken[1])
-                log.error("account paused: account=%s code=%s reason=%s", account.name, *broken)
-
-    def _suppress(self, connection: Connection, message: Ready) -> None:
-        suppressions.suppress(
-            connection, self.keys.fingerprints(message.outgoing.to), channel=str(message.claimed.channel),
-            reason=Reason.OPTED_OUT, source="provider",
-        )  # fmt: skip
+def _kind(error: BaseException) -> str:
+    return type(error).__name__
 
 
 async def _send_all(adapter: Adapter, messages: Sequence[Ready]) -> list[Accepted | BaseException]:

@@ -107,7 +107,12 @@ def _change(
     proves: bool = False,
 ) -> Change:
     return Change(
-        claimed.run, claimed.delivery, state, reason=None if reason is None else str(reason), code=code,
-        provider_id=provider_id, parts=parts, delay=delay, refund=refund, child=child, attempt=claimed.attempt,
-        proves=proves,
+        claimed.run, claimed.delivery, state, reason=None if reason is None else str(reason), code=_storable(code),
+        provider_id=_storable(provider_id), parts=parts if parts is None or 0 < parts < 1000 else None, delay=delay,
+        refund=refund, child=child, attempt=claimed.attempt, proves=proves,
     )  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    """What a provider calls something, as the database can keep it: no NUL, at most 200 characters."""
+    return text.replace("\0", "")[:200] if text else None

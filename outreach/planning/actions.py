@@ -274,13 +274,14 @@ def retry(engine: Engine, slug: str, state: DeliveryState, clock: Clock, *, who:
         if campaign.state not in (CampaignState.RUNNING, CampaignState.PAUSED):
             raise OutreachError(f"{slug} is {campaign.state}: only a running or paused campaign can retry deliveries")
         again = 0
-        for run in runs.of_campaign(connection, slug):
+        for listed in runs.of_campaign(connection, slug):
+            run = runs.get(connection, listed.id, lock=True)
             if run.state not in (RunState.SENDING, RunState.DONE):
                 continue
             until = now + max(run.not_after, _SOON)
             retried = deliveries.retry(connection, run.id, state, now=now, until=until)
             if retried and run.state is RunState.DONE:
-                runs.move(connection, runs.get(connection, run.id, lock=True), RunState.SENDING, finished_at=None)
+                runs.move(connection, run, RunState.SENDING, finished_at=None)
             again += retried
         campaigns.note(connection, who=who, action="retry", what=slug, detail={"state": str(state), "n": again})
     return again
@@ -298,10 +299,11 @@ def finish_ended(engine: Engine, clock: Clock) -> list[str]:
 
 def _expire_rows(connection: Connection, ended: list[int], now: datetime) -> None:
     """What was planned in held runs that nobody released expires with them."""
-    for run in ended:
-        deliveries.advance_where(
-            connection, "d.run_id = :run", {"run": run}, state=DeliveryState.EXPIRED, reason=str(Reason.LATE), now=now
-        )
+    while ended and deliveries.advance_where(
+        connection, "d.run_id = ANY(CAST(:runs AS bigint[]))", {"runs": ended}, state=DeliveryState.EXPIRED,
+        reason=str(Reason.LATE), now=now,
+    ):  # fmt: skip
+        pass
 
 
 def _finish(engine: Engine, slug: str, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import SERVED_BY_ANOTHER, DeliveryState
 from outreach.planning.costs import EXACT_UP_TO, estimate
 from outreach.planning.planner import gather, plan_steps, segment_today
+from outreach.planning.samples import Sample, draw_samples
 from outreach.store import audiences, segments, tallies
 from outreach.store.runs import Run
 
@@ -29,7 +30,8 @@ _FAR = timedelta(days=3650)
 class Foreseen:
     """One message: its audience, what each channel would carry, cost (VND) of one run with its bounds, and when.
 
-    `left_out` counts people nothing would go to, by reason, as of the last channel tried for them.
+    `left_out` counts people nothing would go to, by reason, as of the last channel tried for them; `shared` those
+    served with another's message or by a loudspeaker. `leaves_at`: when the first run may leave, after open hours.
     """
 
     message: str
@@ -46,6 +48,8 @@ class Foreseen:
     occurrences: int
     first_at: datetime | None
     last_at: datetime | None
+    leaves_at: datetime | None = None
+    samples: tuple[Sample, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ def _message(
         tally = tallies.tally(connection, target, run.id)
         left_out = tallies.left_out(connection, target, run.id)
         figures = estimate(connection, run, frozen, accounts, target=target, sample=sample)
+        samples = draw_samples(connection, run, frozen, accounts, target=target)
         transaction.rollback()
     by_channel: dict[str, int] = {}
     for channel, _, state, _, rows in tally:
@@ -138,6 +143,8 @@ def _message(
         shared=sum(rows for *_, reason, rows in tally if reason in SERVED_BY_ANOTHER),
         parts=figures.parts, cost=figures.cost, cost_low=figures.low, cost_high=figures.high, exact=figures.exact,
         occurrences=len(dates), first_at=dates[0] if dates else None, last_at=dates[-1] if dates else None,
+        leaves_at=earliest_send(run.message_class, dates[0], frozen.definition.zone) if dates else None,
+        samples=samples,
     )  # fmt: skip
 
 

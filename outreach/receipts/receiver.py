@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from channels.contract import Adapter, Event, Inbound, OptOut, Receipt, ReceiptState, WebhookRequest
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
-from outreach.domain.errors import NotFound
+from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.opt_out import is_opt_out
 from outreach.domain.privacy import KeyRing
 from outreach.domain.states import DeliveryState, Reason, proved
@@ -60,15 +60,25 @@ class Receiver:
         """Apply kept events whose delivery was not known when they came; returns how many."""
         with self.engine.begin() as connection:
             waiting = events.now_known(connection)
-            for one in waiting:
-                receipt = _from_json(self._opened(one.payload))
-                place = (one.run, one.delivery, None)
-                change = self._change(self.accounts.get(one.account), receipt, place)
-                deliveries.advance(connection, [change], now=self.clock.now())
-                if receipt.opted_out:
-                    self._suppress_delivery(connection, place, one.account)
-                events.applied(connection, one.account, [one.event_key])
-        return len(waiting)
+            return sum(self._replay_one(connection, one) for one in waiting)
+
+    def _replay_one(self, connection: Connection, one: events.Waiting) -> bool:
+        """Apply one kept event; one that cannot be read is reported, and keeps none of the others waiting."""
+        try:
+            receipt = _from_json(self._opened(one.payload))
+        except (OutreachError, ValueError, KeyError, TypeError) as error:
+            log.error("a kept event cannot be read: account=%s error=%s", one.account, type(error).__name__)
+            events.applied(connection, one.account, [one.event_key])
+            return False
+        place = (one.run, one.delivery, None)
+        change = self._change(self.accounts.get(one.account), receipt, place)
+        deliveries.advance(connection, [change], now=self.clock.now())
+        if receipt.opted_out:
+            suppressions.suppress_deliveries(
+                connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {one.account}"
+            )
+        events.applied(connection, one.account, [one.event_key])
+        return True
 
     def _take(self, connection: Connection, account: Account, told: Sequence[Event]) -> int:
         known = self._known(connection, account, told)
@@ -85,7 +95,9 @@ class Receiver:
                     continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
                 changes.append(self._change(account, event, place))
                 if event.opted_out:
-                    self._suppress_delivery(connection, place, account.name)
+                    suppressions.suppress_deliveries(
+                        connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {account.name}"
+                    )
             else:
                 self._hear(connection, account, event)
             done.append(event.event_key)
@@ -120,17 +132,9 @@ class Receiver:
         if refused and isinstance(event, OptOut | Inbound):
             for channel in account.channels:
                 suppressions.suppress(
-                    connection, self.keys.fingerprints(event.sender), channel=str(channel.addressed_by),
+                    connection, self.keys.fingerprints(event.sender), channel=str(channel),
                     reason=Reason.OPTED_OUT, source=f"reply to {account.name}",
                 )  # fmt: skip
-
-    def _suppress_delivery(self, connection: Connection, place: tuple[int, int, int | None], account: str) -> None:
-        found = events.refusable(connection, place[0], place[1])
-        if found is not None and found.fingerprint is not None:
-            suppressions.suppress(
-                connection, [(self.keys.version, found.fingerprint)], channel=found.channel, reason=Reason.OPTED_OUT,
-                source=f"provider of {account}",
-            )  # fmt: skip
 
     def _raw(self, account: Account, event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> RawEvent:
         place = _place(event, known)

@@ -38,9 +38,5 @@ def refuse(engine: Engine, keys: KeyRing, token: str) -> Refusal | None:
         found = events.refusable(connection, *place)
         if found is None:
             return None
-        if found.fingerprint is not None:
-            suppressions.suppress(
-                connection, [(keys.version, found.fingerprint)], channel=found.channel, reason=Reason.OPTED_OUT,
-                source="unsubscribe link",
-            )  # fmt: skip
+        suppressions.suppress_deliveries(connection, [place], reason=Reason.OPTED_OUT, source="unsubscribe link")
     return Refusal(found.campaign_title, found.channel)

@@ -44,9 +44,12 @@ class Version:
 
 
 def get(connection: Connection, slug: str, *, lock: bool = False) -> Campaign:
-    """The campaign; `lock` holds its row until the transaction ends. Raises NotFound."""
+    """The campaign; `lock` holds its row until the transaction ends. Raises NotFound.
+
+    The lock excludes other actions and leaves the row to foreign keys: a run being planned refers to it.
+    """
     query = select(campaigns).where(campaigns.c.slug == slug)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise NotFound(f"there is no campaign {slug!r}: `outreach campaign list` shows those loaded")
     return _campaign(row)
@@ -87,7 +90,9 @@ def add_version(
     `new.n` and `new.state` are ignored. The newest version with the same hash is returned as it is: loading a file
     again changes nothing.
     """
-    present = connection.execute(select(campaigns).where(campaigns.c.slug == new.slug).with_for_update()).one_or_none()
+    present = connection.execute(
+        select(campaigns).where(campaigns.c.slug == new.slug).with_for_update(key_share=True)
+    ).one_or_none()
     if present is not None:
         newest = version(connection, new.slug, present.version)
         if newest.hash == new.hash:

@@ -243,6 +243,21 @@ def _one_each(changes: Iterable[Change]) -> Mapping[tuple[int, int], Change]:
     return chosen
 
 
+def recipients(connection: Connection, places: Sequence[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """(run, contact, channel) of deliveries to people given as (run, delivery)."""
+    if not places:
+        return []
+    rows = connection.execute(
+        text(
+            "SELECT d.run_id, d.recipient_id, d.channel FROM deliveries d"
+            " JOIN unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)"
+            " ON p.run_id = d.run_id AND p.id = d.id WHERE d.recipient_kind = 'contact'"
+        ),
+        {"runs": [run for run, _ in places], "ids": [delivery for _, delivery in places]},
+    )
+    return [(row.run_id, row.recipient_id, row.channel) for row in rows]
+
+
 def advance_where(
     connection: Connection,
     condition: str,

@@ -109,14 +109,13 @@ def of_account(connection: Connection, account: str, places: Sequence[tuple[int,
 
 @dataclass(frozen=True, slots=True)
 class Refusable:
-    """A delivery as a refusal needs it: the fingerprint of the address it went to, whatever became of that since."""
+    """What an unsubscribe link is about; nothing personal."""
 
     run: int
     delivery: int
     channel: str
     message_class: str
     campaign_title: str
-    fingerprint: bytes | None
 
 
 def refusable(connection: Connection, run: int, delivery: int) -> Refusable | None:
@@ -124,7 +123,7 @@ def refusable(connection: Connection, run: int, delivery: int) -> Refusable | No
     row = connection.execute(
         text(
             """
-            SELECT d.run_id, d.id, d.channel, r.class, c.title, d.fingerprint
+            SELECT d.run_id, d.id, d.channel, r.class, c.title
             FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns c ON c.slug = r.campaign
             WHERE d.run_id = :run AND d.id = :id
             """
@@ -133,4 +132,4 @@ def refusable(connection: Connection, run: int, delivery: int) -> Refusable | No
     ).one_or_none()
     if row is None:
         return None
-    return Refusable(row.run_id, row.id, row.channel, row._mapping["class"], row.title, row.fingerprint)
+    return Refusable(row.run_id, row.id, row.channel, row._mapping["class"], row.title)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.domain.scope import Scope
@@ -49,6 +49,31 @@ def suppress(
         return 0
     statement = insert(suppressions).on_conflict_do_nothing().returning(suppressions.c.key_version)
     return len(connection.execute(statement, rows).all())
+
+
+def suppress_deliveries(
+    connection: Connection, places: Iterable[tuple[int, int]], *, reason: Reason, source: str
+) -> None:
+    """Bar the addresses that deliveries (run, delivery) went to, on their channel, whoever has them since."""
+    found = list(places)
+    if found:
+        connection.execute(
+            text(
+                """
+                INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source)
+                SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, 1), :reason, :source
+                FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)
+                JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id LEFT JOIN addresses a ON a.id = d.address_id
+                WHERE d.fingerprint IS NOT NULL ON CONFLICT DO NOTHING
+                """
+            ),
+            {
+                "runs": [run for run, _ in found],
+                "ids": [delivery for _, delivery in found],
+                "reason": reason.value,
+                "source": source,
+            },
+        )
 
 
 def lift(

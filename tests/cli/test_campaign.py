@@ -111,6 +111,20 @@ def test_the_approver_is_shown_what_would_be_sent(outreach: Commands, file: Path
     said = outreach("campaign", "approve", "thu", "--as", "leader@x.vn")
     assert (said.status, said.out) == (0, "")
     assert "thu, version 1: 700 VND, 2 SMS parts" in said.err
+    assert "UBND xa kinh moi ong/ba den nhan ket qua." in said.err
+    assert "gui, sms (vi), for " in said.err
+    assert "thu is approved by leader@x.vn" in said.err
+
+
+def test_the_texts_are_in_the_json_of_forecast_and_approval(outreach: Commands, file: Path) -> None:
+    outreach("campaign", "load", file, "--as", "staff@x.vn")
+    outreach("campaign", "submit", "thu", "--as", "staff@x.vn")
+    text = "UBND xa kinh moi ong/ba den nhan ket qua."
+    sample = {"channel": "sms", "language": "vi", "text": text, "real": True, "parts": 1, "encoding": "GSM-7"}
+    (message,) = outreach("campaign", "forecast", "thu", "--json").json()["messages"]
+    assert message["samples"] == [sample]
+    approved = outreach("campaign", "approve", "thu", "--as", "leader@x.vn", "--json").json()
+    assert (approved["approved_by"], approved["messages"][0]["samples"]) == ("leader@x.vn", [sample])
 
 
 def test_a_rejection_says_why(outreach: Commands, file: Path) -> None:

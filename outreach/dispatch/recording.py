@@ -1,0 +1,72 @@
+"""Recording what became of a chunk: what was sent must not be forgotten, whatever the database or a provider does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+
+from outreach.dispatch.outcome import Outcome
+from outreach.domain.accounts import Account
+from outreach.domain.clock import Clock
+from outreach.domain.states import Reason
+from outreach.store import accounts, deliveries, heirs, suppressions
+
+log = logging.getLogger(__name__)
+
+_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses in seconds between attempts while the database is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes outcomes for one worker child."""
+
+    engine: Engine
+    clock: Clock
+    child: int
+    pause: Callable[[float], None]
+
+    def write(self, outcomes: Sequence[Outcome], account: Account) -> None:
+        """Record outcomes in one transaction; again while the database is away, which is harmless where it had worked.
+
+        Where one of them cannot be stored, each is recorded by itself, that one without what the provider called it.
+        """
+        try:
+            self._persist(outcomes, account)
+        except DataError:
+            log.error("an answer cannot be stored: account=%s", account.name)
+            for one in outcomes:
+                self._write_alone(one, account)
+
+    def _write_alone(self, one: Outcome, account: Account) -> None:
+        try:
+            self._persist([one], account)
+        except DataError:
+            plain = replace(one.change, provider_id=None, code=None, parts=None)
+            self._persist([replace(one, change=plain)], account)
+
+    def _persist(self, outcomes: Sequence[Outcome], account: Account) -> None:
+        for pause in _AGAIN:
+            try:
+                return self._once(outcomes, account)
+            except (OperationalError, InterfaceError):
+                log.warning("the database is away: account=%s recording again in %s s", account.name, pause)
+                self.pause(pause)
+        return self._once(outcomes, account)
+
+    def _once(self, outcomes: Sequence[Outcome], account: Account) -> None:
+        broken = next((one.broken for one in outcomes if one.broken), None)
+        now = self.clock.now()
+        with self.engine.begin() as connection:
+            deliveries.advance(connection, [one.change for one in outcomes], now=now, shard=self.child)
+            unmade = [(one.change.run, one.change.delivery) for one in outcomes if one.change.reason == Reason.CONTENT]
+            heirs.take_over(connection, deliveries.recipients(connection, unmade), now=now)
+            refused = [(one.change.run, one.change.delivery) for one in outcomes if one.opted_out]
+            suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)
+            if broken is not None:
+                accounts.pause(connection, account.name, code=broken[0], reason=broken[1])
+                log.error("account paused: account=%s code=%s reason=%s", account.name, *broken)
