@@ -272,5 +272,3 @@ class Askable(Protocol):
         """The message as the provider has it, or None if it has none; raises SendError if it cannot tell."""
         ...
 
-
-AdapterFactory = Any

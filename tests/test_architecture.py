@@ -28,7 +28,6 @@ ENGINE_ONLY: Mapping[str, str] = {
     "audiences.gather": "takes the people a scoped selection of `segments.select_contacts` yields",
     "audiences.gather_cases": "takes the people a scoped selection yields",
     "audiences.due_case_dates": "takes the people a scoped selection yields; gives dates",
-    "audiences.gather_rows": "the recipients of deliveries planned before; gives their number",
     "cascades.due": "what is due in a cascade, by run; gives no person",
     "cascades.take": "hands the people of a run on to its next channel; gives their number",
     "claims.open_runs": "runs with work for an account; gives no person",

@@ -14,14 +14,6 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
-        return datetime.now(UTC)
-
-
 class VirtualClock:
     """A clock that stands still until it is moved: for tests and rehearsals."""
 
