@@ -19,7 +19,7 @@ from outreach.settings import PROJECT
 
 SEGMENTS = load_segments(PROJECT / "campaigns" / "segments.yaml")
 TEMPLATES = TemplateFolder(PROJECT / "templates")
-CAMPAIGNS = """
+CAMPAIGN = """
 campaign: thu
 title: Thử
 issuer: UBND xã
@@ -67,7 +67,7 @@ def examples() -> Iterator[object]:
             yield pytest.param(block, id=f"{name}-{number}")
 
 
-@pytest.mark.parametrize("example", examples())
+@pytest.mark.parametrize("example", list(examples()))
 def test_every_campaign_in_a_document_passes_the_check(example: str) -> None:
     assert checked(example).errors == ()
 
@@ -78,12 +78,12 @@ def test_there_are_examples_to_check() -> None:
 
 @pytest.mark.parametrize("schedule", first_cells(section("docs/campaign-file.md", "## Schedules")))
 def test_every_schedule_that_is_shown_can_be_written(schedule: str) -> None:
-    assert checked(CAMPAIGNS.format(segment="elderly", schedule=schedule)).errors == ()
+    assert checked(CAMPAIGN.format(segment="elderly", schedule=schedule)).errors == ()
 
 
 @pytest.mark.parametrize("rule", first_cells(section("docs/campaign-file.md", "## Segments and rules")))
 def test_every_rule_that_is_shown_can_be_written(rule: str) -> None:
-    assert checked(CAMPAIGNS.format(segment=rule, schedule="{at: launch}")).errors == ()
+    assert checked(CAMPAIGN.format(segment=rule, schedule="{at: launch}")).errors == ()
 
 
 RENDERED = [
