@@ -14,6 +14,7 @@ from benchmarks.site import Site
 from outreach.audience.units import load_official
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.segment_file import load_segments
+from outreach.domain.segments import Rule
 from outreach.store import segments
 
 _TIMES = 5
@@ -40,11 +41,10 @@ def measure_imports(site: Site) -> list[Import]:
 def measure_segments(site: Site) -> Sequence[Segment]:
     """Every segment of `campaigns/segments.yaml`, people and addresses by channel, a few times each."""
     known = load_segments(site.runtime.settings.campaigns_dir / "segments.yaml")
-    return [_count(site, name) for name in known]
+    return [_count(site, name, segment.where) for name, segment in known.items()]
 
 
-def _count(site: Site, name: str) -> Segment:
-    rule = load_segments(site.runtime.settings.campaigns_dir / "segments.yaml")[name].where
+def _count(site: Site, name: str, rule: Rule) -> Segment:
     people, taken = 0, []
     with site.runtime.engine.connect() as connection:
         for _ in range(_TIMES):

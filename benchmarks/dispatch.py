@@ -17,7 +17,7 @@ from benchmarks import campaigns
 from benchmarks.measures import Database, Pair, Plan, Sent
 from benchmarks.processes import BenchmarkError, end, output_of, start, wait_for
 from benchmarks.site import ACCOUNT, Site
-from benchmarks.usage import Meter, peak_memory, tree_seconds
+from benchmarks.usage import Meter, peak_memory, tree_seconds, wait_until_quiet
 from outreach.domain.words import Lane
 from outreach.tasks import Hints, celery_app
 
@@ -103,6 +103,8 @@ def _fleet(site: Site) -> Iterator[Fleet]:
     scheduler = start(site.folder / "scheduler.log", "-m", "scheduler")
     try:
         yield Fleet(worker, scheduler)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"{error}; the worker says:\n{(site.folder / 'worker.log').read_text()[-3000:]}") from None
     finally:
         end(scheduler)
         end(worker)
@@ -171,9 +173,10 @@ def _groups(site: Site, fleet: Fleet) -> dict[str, Callable[[], float]]:
 
 
 def _settle(site: Site) -> None:
-    """Nothing of what went before is still being written to disk, on either side's time."""
+    """Nothing of what went before is still being written to disk on either side's time, and neighbours are quiet."""
     with site.runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CHECKPOINT"))
+    wait_until_quiet(site.parameters.patience)
 
 
 def _written(site: Site) -> tuple[float, float]:

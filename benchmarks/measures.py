@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.usage import QUIET
+
 ENOUGH = 2.0
 """How many times the bare sender's rate the stub must sustain for the figures to count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What was asked for; `connections` are per process, on both sides."""
+    """What was asked for.
+
+    `connections` are per process, on both sides; `patience` is how long to wait for a quiet machine (s).
+    """
 
     people: int
     processes: int
     connections: int
     repeat: int
     stub_processes: int
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,11 @@ class Pair:
     def ratio(self) -> float:
         return self.engine.rate / self.bare.rate
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether others had more than a twentieth of the machine while either side was sending."""
+        return max(self.bare.others, self.engine.others) > QUIET
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -123,6 +134,16 @@ class Results:
     def stub_factor(self) -> float:
         """The stub's slowest over the bare sender's fastest."""
         return min(self.stub_rates) / max(pair.bare.rate for pair in self.pairs)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether every pair was."""
+        return all(pair.disturbed for pair in self.pairs)
+
+    @property
+    def counted(self) -> Sequence[Pair]:
+        """The pairs the figures are made of: the undisturbed ones, all where there is none."""
+        return [pair for pair in self.pairs if not pair.disturbed] or self.pairs
 
     @property
     def valid(self) -> bool:

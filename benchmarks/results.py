@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from benchmarks.measures import ENOUGH, Pair, Results, Sent
+from benchmarks.usage import QUIET
 
 _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "Valkey", "scheduler": "scheduler"}
 """What the engine's processor time is told apart by; the stub stands on both sides."""
@@ -20,8 +21,11 @@ def markdown(results: Results) -> str:
 
 def _head(results: Results) -> Iterable[str]:
     asked = results.parameters
-    ratio = median(pair.ratio for pair in results.pairs)
-    verdict = f"the engine sends at **{ratio:.2f}** of the bare sender's rate"
+    ratio = median(pair.ratio for pair in results.counted)
+    pairs = f"{len(results.counted)} of {len(results.pairs)} pairs"
+    verdict = f"the engine sends at **{ratio:.2f}** of the bare sender's rate (median of {pairs})"
+    if results.disturbed:
+        verdict = f"**DISTURBED** (other processes were at work during every pair): {verdict}"
     if not results.valid:
         verdict = f"**INVALID** (the stub is too slow, see below): {verdict}"
     return (
@@ -29,10 +33,11 @@ def _head(results: Results) -> Iterable[str]:
         "",
         "Written by `make bench`; what the figures mean, and what they leave out, is in `docs/performance.md`.",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {verdict} (median of {asked.repeat} pairs).",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {verdict}.",
         "",
         f"{asked.people:,} people; on both sides {asked.processes} processes with {asked.connections} connections each;"
-        f" figures are medians, with the least and the most in brackets.",
+        " figures are medians, with the least and the most in brackets. Of the pairs those count during which other"
+        f" processes had at most {QUIET:.0%} of the machine.",
         "",
     )
 
@@ -47,7 +52,7 @@ def _stub(results: Results) -> Iterable[str]:
     word = "valid" if results.valid else "INVALID"
     rows = (
         ("asked by raw sockets, requests/s", _spread(results.stub_rates, "{:,.0f}")),
-        ("bare sender, messages/s", _spread([pair.bare.rate for pair in results.pairs], "{:,.0f}")),
+        ("bare sender, messages/s", _spread([pair.bare.rate for pair in results.counted], "{:,.0f}")),
         ("the slowest of the one over the fastest of the other", f"{results.stub_factor:.2f}"),
         (f"at least {ENOUGH:.0f} wanted", word),
     )
@@ -57,7 +62,7 @@ def _stub(results: Results) -> Iterable[str]:
 def _dispatch(results: Results) -> Iterable[str]:
     yield "## Dispatch"
     yield ""
-    pairs = results.pairs
+    pairs = results.counted
     both = [
         ("messages/s", _both(pairs, lambda side: side.rate, "{:,.0f}")),
         ("processor ms a message, sending processes", _both(pairs, lambda side: side.cpu_ms("sender"), "{:.3f}")),
@@ -85,17 +90,14 @@ def _dispatch(results: Results) -> Iterable[str]:
 
 
 def _pairs(results: Results) -> Iterable[str]:
-    rows = (
-        (
-            str(number),
-            f"{pair.engine.messages:,}",
-            f"{pair.bare.rate:,.0f}",
-            f"{pair.engine.rate:,.0f}",
-            f"{pair.ratio:.2f}",
-        )
-        for number, pair in enumerate(results.pairs, 1)
-    )
-    yield from _table(("Pair", "messages", "bare sender, messages/s", "engine, messages/s", "ratio"), rows)
+    heading = ("Pair", "messages", "bare sender, messages/s", "engine, messages/s", "ratio", "used by others", "")
+    yield from _table(heading, (_pair(number, pair) for number, pair in enumerate(results.pairs, 1)))
+
+
+def _pair(number: int, pair: Pair) -> Sequence[str]:
+    others = f"{pair.bare.others:.0%}, {pair.engine.others:.0%}"
+    rates = (f"{pair.bare.rate:,.0f}", f"{pair.engine.rate:,.0f}", f"{pair.ratio:.2f}")
+    return (f"{number}", f"{pair.engine.messages:,}", *rates, others, "disturbed" if pair.disturbed else "counts")
 
 
 def _audience(results: Results) -> Iterable[str]:

@@ -29,14 +29,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=48, help="of each process, on both sides (default 48)")
     parser.add_argument("--repeat", type=int, default=3, help="pairs of bare sender and engine (default 3)")
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
+    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
     parser.add_argument("--quick", action="store_true", help="5,000 people, one pair: only to see that it works")
     parser.add_argument("--results", type=Path, help="file to write (default benchmarks/RESULTS.md; --quick: none)")
     return parser.parse_args()
 
 
 def parameters(given: argparse.Namespace) -> Parameters:
-    people, repeat = (5_000, 1) if given.quick else (given.people, given.repeat)
-    return Parameters(people, given.processes, given.connections, repeat, given.stub_processes)
+    people, repeat, patience = (5_000, 1, 0.0) if given.quick else (given.people, given.repeat, given.patience)
+    return Parameters(people, given.processes, given.connections, repeat, given.stub_processes, patience)
 
 
 def measure(asked: Parameters) -> Results:

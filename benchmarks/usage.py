@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 
 MEGABYTE = 1_000_000
+QUIET = 0.05
+"""The share of the machine that others may use without disturbing a measurement."""
+_QUIET_SECONDS = 3
 
 
 def peak_memory(pid: int) -> float:
@@ -39,6 +42,15 @@ def _busy() -> float:
     """Processor seconds the whole machine has worked, other guests of its host (steal) included."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def wait_until_quiet(patience: float) -> None:
+    """Wait until the machine has done next to nothing for a while, at most `patience` seconds."""
+    ends, quiet = time.monotonic() + patience, 0
+    while quiet < _QUIET_SECONDS and time.monotonic() < ends:
+        before = _busy()
+        time.sleep(1.0)
+        quiet = quiet + 1 if _busy() - before <= QUIET * (psutil.cpu_count() or 1) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,4 +271,3 @@ class Askable(Protocol):
     async def ask(self, outgoing: Outgoing) -> Accepted | None:
         """The message as the provider has it, or None if it has none; raises SendError if it cannot tell."""
         ...
-

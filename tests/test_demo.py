@@ -30,6 +30,7 @@ class Played:
     figures: dict[str, Any]
     log: list[Entry]
     connection: Connection
+    said: str
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         return list(self.connection.execute(text(query), values))
@@ -56,7 +57,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     try:
         engine = connect(embedded.acquire().database_url, name="test")
         with engine.connect() as connection:
-            yield Played(figures, list(read_log(home / "demo" / "sandbox")), connection)
+            yield Played(figures, list(read_log(home / "demo" / "sandbox")), connection, done.stderr)
         engine.dispose()
     finally:
         embedded.remove()
@@ -135,3 +136,11 @@ def test_who_counts_as_reached_has_a_proof_of_their_own_or_shares_an_address(pla
     assert 0 < figures["measured"] < figures["audience"] <= PEOPLE
     assert figures["measured"] <= figures["combined"] <= figures["audience"]
     assert figures["estimated"] > 0
+
+
+def test_nothing_that_has_stopped_is_pointed_at_and_the_tables_fit_a_terminal(played: Played) -> None:
+    assert "http://" not in played.said
+    assert "SMS and" in played.said
+    assert "OUTREACH_DATA_DIR=" not in played.said
+    status = played.said[played.said.index("running at") : played.said.index("loudspeakers: the officers")]
+    assert max(map(len, status.splitlines())) <= 80

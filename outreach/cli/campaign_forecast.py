@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from outreach.cli.options import Json, Slug
-from outreach.cli.output import local, print_json, print_table, warn
+from outreach.cli.output import local, print_json, print_table, print_text, warn
 from outreach.cli.session import session_of
 from outreach.domain.errors import OutreachError
 from outreach.planning.forecast import Forecast, Foreseen
 from outreach.planning.forecast import forecast as foresee
+from outreach.planning.samples import Sample
 from outreach.runtime import Runtime
 from outreach.store import campaigns
 from outreach.store.versions import read_version
@@ -55,7 +56,7 @@ def foreseen(runtime: Runtime, slug: str, n: int) -> Forecast:
 def forecast_json(figures: Forecast) -> dict[str, Any]:
     """The forecast as plain data."""
     return {
-        "messages": [asdict(message) for message in figures.messages],
+        "messages": [_message_json(message) for message in figures.messages],
         "recipients": figures.recipients,
         "parts": figures.parts,
         "cost": figures.cost,
@@ -64,24 +65,54 @@ def forecast_json(figures: Forecast) -> dict[str, Any]:
     }
 
 
+def _message_json(message: Foreseen) -> dict[str, Any]:
+    return asdict(message) | {"samples": [sample.to_json() for sample in message.samples]}
+
+
 def show(slug: str, n: int, figures: Forecast, zone: ZoneInfo) -> None:
-    """The forecast as a table, with its warnings."""
-    columns = ("message", "audience", "one run sends", "left out", "SMS parts", "VND a run", "when")
-    rows = [
-        (
-            message.message,
-            message.audience,
-            _listed(message.by_channel),
-            _listed(message.left_out),
-            message.parts,
-            _cost(message),
-            _when(message, zone),
-        )
-        for message in figures.messages
-    ]
-    print_table(f"{slug}, version {n}: {figures.cost:,} VND, {figures.parts:,} SMS parts over all runs", columns, rows)
+    """The forecast as a table, with its warnings and a text of each message on each channel."""
+    title = f"{slug}, version {n}: {figures.cost:,} VND, {figures.parts:,} SMS parts over all runs"
+    print_table(title, ("message", "audience", "one run sends", "with another's", "left out"), _who(figures))
+    print_table("", ("message", "when", "SMS parts", "VND a run"), _costs(figures, zone))
+    for message in figures.messages:
+        for sample in message.samples:
+            print_text(_heading(message.message, sample), _words(sample))
     for warning in figures.warnings:
         warn(warning)
+
+
+def _who(figures: Forecast) -> list[tuple[object, ...]]:
+    return [
+        (one.message, one.audience, _listed(one.by_channel), one.shared, _listed(one.left_out))
+        for one in figures.messages
+    ]
+
+
+def _costs(figures: Forecast, zone: ZoneInfo) -> list[tuple[object, ...]]:
+    return [(one.message, _when(one, zone), one.parts, _cost(one)) for one in figures.messages]
+
+
+def _heading(message: str, sample: Sample) -> str:
+    """Of which message and channel a text is, for whom it was made, and how long it is."""
+    told = [f"{message}, {sample.channel} ({sample.language})"]
+    told.append(f"for {sample.who}" if sample.who else "nobody is planned: for an invented recipient")
+    if sample.parts is not None:
+        told.append(_size(sample))
+    if sample.reading_seconds is not None:
+        told.append(f"{sample.reading_seconds} s to read it twice")
+    return ", ".join(told)
+
+
+def _size(sample: Sample) -> str:
+    if sample.accented_parts is None:
+        return f"{sample.parts} parts ({sample.encoding})"
+    return f"unaccented: {sample.parts} parts instead of {sample.accented_parts} ({sample.encoding})"
+
+
+def _words(sample: Sample) -> str:
+    if sample.problem:
+        return f"THE TEXT CANNOT BE MADE: {sample.problem}"
+    return f"{sample.subject}\n\n{sample.text}" if sample.subject else sample.text
 
 
 def _listed(amounts: Mapping[str, int]) -> str:
@@ -94,6 +125,15 @@ def _cost(message: Foreseen) -> str:
 
 
 def _when(message: Foreseen, zone: ZoneInfo) -> str:
+    if message.first_at is None:
+        return "with each case"
+    first = local(message.first_at, zone) + _deferred(message, zone)
     if message.occurrences < 2:
-        return local(message.first_at, zone) or "with each case"
-    return f"{message.occurrences:,} times, {local(message.first_at, zone)}\nto {local(message.last_at, zone)}"
+        return first
+    return f"{message.occurrences:,} times, {first}\nto {local(message.last_at, zone)}"
+
+
+def _deferred(message: Foreseen, zone: ZoneInfo) -> str:
+    if message.leaves_at is None or message.leaves_at == message.first_at:
+        return ""
+    return f"\n(waits for {message.leaves_at.astimezone(zone):%H:%M})"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from outreach.cli.campaign_forecast import foreseen, show
+from outreach.cli.campaign_forecast import forecast_json, foreseen, show
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
@@ -34,16 +34,20 @@ def submit(context: typer.Context, slug: Slug, who: As = None, as_json: Json = F
 
 @app.command(epilog="Example: outreach campaign approve thong-bao-dich-vu-cong --as leader@example.vn")
 def approve(context: typer.Context, slug: Slug, who: As = None, yes: Yes = False, as_json: Json = False) -> None:
-    """Show what the newest version would send, to how many, when and at what cost, and approve exactly that."""
+    """Show the texts the newest version would send, to how many, when and at what cost, and approve exactly that."""
     session = session_of(context)
     runtime = session.runtime()
     n = _newest(runtime, slug)
     figures = foreseen(runtime, slug, n)
     if not as_json:
         show(slug, n, figures, session.settings().zone)
-    ask(f"Approve version {n} of {slug} with these audiences and costs?", yes=yes)
-    state = actions.approve(runtime.engine, slug, figures, n=n, who=acting(who))
-    _report(slug, str(state), as_json, next_step=f"outreach campaign launch {slug}")
+    name = acting(who)
+    ask(f"Approve version {n} of {slug} with these texts, audiences and costs as {name}?", yes=yes)
+    state = actions.approve(runtime.engine, slug, figures, n=n, who=name)
+    if as_json:
+        told = {"campaign": slug, "state": str(state), "version": n, "approved_by": name}
+        print_json(told | forecast_json(figures))
+    say(f"{slug} is {state} by {name}; next: outreach campaign launch {slug}")
 
 
 def _newest(runtime: Runtime, slug: str) -> int:

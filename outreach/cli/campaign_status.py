@@ -69,14 +69,18 @@ def _watch(runtime: Runtime, standing: Status, zone: ZoneInfo) -> None:
 @contextmanager
 def live() -> Iterator[Live]:
     """A display on stderr that is drawn anew in its place; where stderr is no terminal only the last state is left."""
-    with Live(console=Console(stderr=True, highlight=False), auto_refresh=False) as shown:
+    console = Console(stderr=True, highlight=False)
+    with Live(console=console, auto_refresh=False) as shown:
         yield shown
+    if not console.is_terminal:
+        console.print()
 
 
 def display(standing: Status, zone: ZoneInfo) -> Group:
     """The standing for a live display."""
     heading = Text(_heading(standing, zone), "bold")
-    return Group(heading, make_table(*_delivery_cells(standing)), make_table(*_run_cells(standing, zone)))
+    tables = make_table(*_delivery_cells(standing)), Text(""), make_table(*_run_cells(standing, zone))
+    return Group(heading, *tables, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
 
 
 def _show(standing: Status, zone: ZoneInfo) -> None:
@@ -85,11 +89,19 @@ def _show(standing: Status, zone: ZoneInfo) -> None:
     coming = [(local(one.at, zone) or "with each case", one.message) for one in standing.coming]
     if coming:
         print_table("next", ("when", "message"), coming)
-    for account in standing.paused_accounts:
-        warn(
-            f"account {account.name} is paused since {local(account.since, zone)} ({account.code} {account.reason}): "
-            f"mend that, then: outreach account resume {account.name}"
-        )
+    for one in _held_up(standing, zone):
+        warn(one)
+
+
+def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
+    """What keeps the whole campaign waiting, and what to do about it."""
+    paused = standing.state is CampaignState.PAUSED
+    own = [f"the campaign is paused: outreach campaign resume {standing.campaign}"] if paused else []
+    return own + [
+        f"account {account.name} is paused since {local(account.since, zone)} ({account.code} {account.reason}): "
+        f"mend that, then: outreach account resume {account.name}"
+        for account in standing.paused_accounts
+    ]
 
 
 def _heading(standing: Status, zone: ZoneInfo) -> str:
@@ -98,26 +110,42 @@ def _heading(standing: Status, zone: ZoneInfo) -> str:
 
 
 def _delivery_cells(standing: Status) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    shown = [state for state in DeliveryState if standing.deliveries[state]]
-    lines: list[tuple[str, Counts]] = [*standing.by_channel.items(), ("all", standing.deliveries)]
-    columns = ("channel", "total", *(str(state) for state in shown))
-    return columns, [(name, counts["total"], *(counts[state] for state in shown)) for name, counts in lines]
+    """A line for each state there is, a column for each channel: it fits a narrow terminal."""
+    named: list[tuple[str, Counts]] = [*standing.by_channel.items(), ("all", standing.deliveries)]
+    shown = [*(str(state) for state in DeliveryState if standing.deliveries[state]), "total"]
+    return ("", *(name for name, _ in named)), [(one, *(counts[one] for _, counts in named)) for one in shown]
 
 
 def _run_cells(standing: Status, zone: ZoneInfo) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    """The runs, those of a message that came too late together in one line."""
-    columns = ("run", "message", "scheduled for", "state", "audience", "VND", "why")
-    late = [run for run in standing.runs if run.state is RunState.EXPIRED]
+    """The runs; behind them those that were past before the launch, a line for each message."""
+    columns = ("run", "message", "when", "state", "audience", "VND")
+    past = [run for run in standing.runs if _was_past(run, standing)]
     rows: list[tuple[object, ...]] = [
-        (f"{n} runs", message, f"until {local(last, zone)}", str(RunState.EXPIRED), None, None, "late, not sent")
-        for message, (n, last) in _counted(late).items()
+        (str(run.id), _named(run, zone), local(run.scheduled_for, zone), str(run.state), run.audience, run.cost)
+        for run in standing.runs
+        if run not in past
     ]
     rows += [
-        (str(run.id), run.message, local(run.scheduled_for, zone), str(run.state), run.audience, run.cost, run.reason)
-        for run in standing.runs
-        if run.state is not RunState.EXPIRED
+        ("–", f"{message}\n{_past_dates(n)}", f"to {last.astimezone(zone):%Y-%m-%d}", "past", None, None)
+        for message, (n, last) in _counted(past).items()
     ]
     return columns, rows
+
+
+def _past_dates(n: int) -> str:
+    return f"{n} past date{'s' if n > 1 else ''} of the plan, not sent"
+
+
+def _was_past(run: RunStatus, standing: Status) -> bool:
+    """Whether the plan's date had gone by when the campaign was launched."""
+    launched = standing.launched_at
+    return run.state is RunState.EXPIRED and launched is not None and run.scheduled_for < launched
+
+
+def _named(run: RunStatus, zone: ZoneInfo) -> str:
+    """The run's message, and below it what holds it up, as far as it is known."""
+    waits = "" if run.waits_until is None else f"waits until {run.waits_until.astimezone(zone):%H:%M} (open hours)"
+    return "\n".join(filter(None, (run.message, run.reason or waits)))
 
 
 def _counted(late: Sequence[RunStatus]) -> dict[str, tuple[int, datetime]]:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.cli.session import Session
-from outreach.dispatch.child import Child, proven_dead
+from outreach.dispatch.child import Child, myself, proven_dead
 from outreach.domain.errors import OutreachError
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
@@ -27,6 +27,7 @@ from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
 """Bytes below which a disk counts as nearly full."""
+_START = "outreach up, or outreach worker"
 
 
 class Finding(StrEnum):
@@ -93,6 +94,10 @@ def _folder(folder: Path) -> Check:
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o022:
         return Check("data folder", Finding.BROKEN, f"others may write to {folder}", f"chmod go-w {folder}")
+    if mode & 0o007:
+        return Check(
+            "data folder", Finding.DOUBTFUL, f"mode {mode:o}: others may look into {folder}", f"chmod o-rwx {folder}"
+        )
     return _good("data folder", f"mode {mode:o}")
 
 
@@ -230,9 +235,22 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
 
 
 def _workers(children: list[health.Child]) -> Check:
-    alive = [one for one in children if not proven_dead(Child(one.host, one.boot, one.pid, one.started))]
+    """What the enrolled children tell: they enrol when they first look for something to send, not at their start."""
+    here = myself().host
+    elsewhere = sum(1 for one in children if one.host != here)
+    alive = sum(
+        1 for one in children if one.host == here and not proven_dead(Child(one.host, one.boot, one.pid, one.started))
+    )
+    beside = f"; {elsewhere:,} enrolled on other machines, whose life cannot be seen from here" if elsewhere else ""
     if alive:
-        return _good("workers", f"{len(alive):,} living, by those that have been at work")
+        return _good("workers", f"{alive:,} living on this machine{beside}")
+    if elsewhere:
+        return _good("workers", f"none on this machine{beside}")
+    if children:
+        return Check("workers", Finding.DOUBTFUL, "no worker is alive: those that were at work have ended", _START)
     return Check(
-        "workers", Finding.DOUBTFUL, "none has sent anything yet", "start them: outreach up, or outreach worker"
+        "workers",
+        Finding.DOUBTFUL,
+        "none has enrolled yet: one enrols with its first run to send, so an idle one cannot be told from none",
+        f"if none was started: {_START}",
     )

@@ -71,7 +71,7 @@ def _write(session: Session, slug: str, wanted: Wanted, file: Path) -> int:
             with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as out:
                 written = export_csv(
                     runtime.engine, slug, wanted, out, keys=runtime.keys, scope=EVERYTHING,
-                    language=session.settings().language,
+                    language=session.settings().language, zone=session.settings().zone,
                 )  # fmt: skip
             draft.replace(file)
         finally:
@@ -110,7 +110,7 @@ def _show(session: Session, slug: str, wanted: Wanted, limit: int) -> None:
             str(line.listed.channel),
             line.address or "",
             str(line.listed.state),
-            explain(line.listed.state, line.listed.reason).text(language),
+            explain(line.listed.state, line.listed.reason, line.listed.channel).text(language),
             line.listed.code or "",
         )
         for line in lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Annotated, Any
 
@@ -18,10 +19,13 @@ from outreach.local import demo as steps
 from outreach.local.demo_stage import Stage, await_web, stage
 from outreach.reach.report import By, Report
 from outreach.reach.report import reach as measured
+from outreach.reach.status import Status
 
 app = typer.Typer()
 _LINES = 12
 """Lines of the reach table; `outreach reach` has them all."""
+_TELL_EVERY = 10.0
+"""Seconds between two lines about the progress."""
 
 
 @app.command(epilog="Example: outreach demo --exit")
@@ -43,9 +47,9 @@ def demo(
         document["seconds"] = round(time.monotonic() - began, 1)
         if as_json:
             print_json(document)
-        _farewell(on, document)
+        _sum_up(document)
         if not exit_:
-            say("Ctrl-C stops everything")
+            _show_around(on)
             on.stop.wait()
 
 
@@ -62,7 +66,13 @@ def _play(on: Stage, people: int, seed: int) -> dict[str, Any]:
     sending = time.monotonic()
     with live() as shown:
         zone = on.runtime.settings.zone
-        settled = steps.follow(on, slug, lambda standing: shown.update(display(standing, zone), refresh=True))
+        told = _Progress(sys.stderr.isatty(), sending)
+
+        def show(standing: Status) -> None:
+            shown.update(display(standing, zone), refresh=True)
+            told(standing)
+
+        settled = steps.follow(on, slug, show)
     spent = time.monotonic() - sending
     if not settled:
         warn("some deliveries are still open: receipts that were lost, or a part that does not work (see the logs)")
@@ -101,11 +111,34 @@ def _figures(on: Stage, slug: str, report: Report) -> dict[str, Any]:
     }
 
 
-def _farewell(on: Stage, document: dict[str, Any]) -> None:
+class _Progress:
+    """A line on stderr every ten seconds, where no terminal shows the table as it changes."""
+
+    def __init__(self, terminal: bool, began: float) -> None:
+        self._terminal = terminal
+        self._began = self._last = began
+
+    def __call__(self, standing: Status) -> None:
+        now = time.monotonic()
+        if self._terminal or now - self._last < _TELL_EVERY:
+            return
+        self._last = now
+        waiting = standing.deliveries["planned"] + standing.deliveries["sending"]
+        say(f"{now - self._began:.0f} s: {standing.gone_out:,} sent, {waiting:,} still to be sent")
+
+
+def _sum_up(document: dict[str, Any]) -> None:
     taken = document["sandbox"]
     say(
         f"the simulator took {taken['sms']:,} SMS and {taken['email']:,} e-mails by its own log; "
         f"{document['sending_seconds']:g} s from launch to the last receipt, {document['seconds']:g} s in all"
     )
+
+
+def _show_around(on: Stage) -> None:
+    """Where to look while everything runs."""
+    shift = on.runtime.settings.clock_shift_seconds
+    clock = f" OUTREACH_CLOCK_SHIFT_SECONDS={shift}" if shift else ""
     say(f"status page: {on.url}   what each citizen received: {on.sandbox.url}")
-    say(f"other commands look around in it too: OUTREACH_DATA_DIR={on.data} outreach doctor")
+    say(f"other commands look around in it too: OUTREACH_DATA_DIR={on.data}{clock} outreach doctor")
+    say("Ctrl-C stops everything")

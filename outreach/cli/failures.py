@@ -45,7 +45,9 @@ def _where(error: Exception, session: Session) -> str:
 def _write_down(error: Exception, session: Session) -> Path | None:
     """Append where it happened to the log: types and lines of code, no message, as those may carry personal data."""
     try:
-        file = session.settings().data_dir / LOG
+        home = session.settings().data_dir
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = home / LOG
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "a", encoding="utf-8") as stream:

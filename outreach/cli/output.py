@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -58,13 +59,22 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     if title:
         console.print(Text(title, "bold"))
     console.print(make_table(columns, listed) if listed else Text("  none"))
+    console.print()
+
+
+def print_text(title: str, text: str) -> None:
+    """A longer text under its title, for people: where `print_table` prints."""
+    file = sys.stdout if sys.stdout.isatty() else sys.stderr
+    console = Console(file=file, highlight=False, width=None if file.isatty() else _WIDE)
+    console.print(Text(title, "bold"))
+    console.print(Padding(Text(text), (0, 0, 1, 4)))
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """The table itself, for a live display; columns that hold only numbers stand to the right."""
     listed = [[_cell(cell) for cell in row] for row in rows]
     numeric = [bool(listed) and all(_is_number(row[at]) for row in listed) for at in range(len(columns))]
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for at, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if numeric[at] else "left", overflow="fold", no_wrap=at == 0)
     for row in listed:

@@ -11,6 +11,7 @@ import typer
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, say
 from outreach.cli.session import acting, session_of
+from outreach.domain.errors import NotFound
 from outreach.domain.scope import EVERYTHING
 from outreach.reach.confirming import confirm as confirm_broadcast
 from outreach.reach.script_pages import as_html, as_text
@@ -47,7 +48,13 @@ def day(
         raise typer.BadParameter("--unit CODE is missing: the commune whose scripts you want")
     session = session_of(context)
     wanted = session.today() if date is None else date.date()
-    found = scripts(session.runtime().engine, unit, wanted, scope=EVERYTHING)
+    try:
+        found = scripts(session.runtime().engine, unit, wanted, scope=EVERYTHING)
+    except NotFound:
+        raise NotFound(
+            f'there is no unit "{unit}": look its code up with `outreach units find NAME` '
+            "(`outreach units load` loads the units)"
+        ) from None
     if as_json or format_ is Format.JSON:
         print_json({"unit": unit, "date": wanted, "scripts": [one.to_json() for one in found]})
     else:

@@ -30,6 +30,8 @@ def parts(
     as_json: Json = False,
 ) -> None:
     """Encoding and parts of a text, as it is and without its marks; a line for each text."""
+    if sys.stdout.isatty() and not as_json:
+        sys.stdout.write("encoding and parts as written, and without diacritics (unaccented)\n")
     for one in _lines(as_json) if text is None else [text]:
         counted = _counted(one)
         sys.stdout.write((json.dumps(counted) if as_json else _line(counted)) + "\n")

@@ -47,6 +47,7 @@ def up(
             sandbox=simulator,
             extra=_public_url(settings, port),
         )
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         supervisor = Supervisor(parts, embedded=embedded, log_dir=settings.data_dir / "log", announce=say)
         say(f"web: http://{host}:{port}" + (f"   citizens' phones: {simulator.url}" if simulator else ""))
         say(f"logs: {settings.data_dir / 'log'}   Ctrl-C stops everything")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -18,6 +19,7 @@ from zoneinfo import ZoneInfo
 from outreach.domain.definition import DEFAULT_TIMEZONE
 from outreach.domain.errors import OutreachError
 from outreach.local.embedded import Embedded
+from outreach.local.service_user import admit, service_user
 from outreach.local.supervisor import Supervisor
 from outreach.local.up import SandboxPart, free_port, need_port, parts, sandbox_accounts
 from outreach.runtime import Runtime
@@ -64,6 +66,7 @@ def stage(
     `keep`: go on with the people and the campaign of the demo before. Raises OutreachError where a part cannot start.
     """
     data = base.data_dir / "demo"
+    _private(base.data_dir)
     port = port or free_port()
     need_port("127.0.0.1", port, "the demo's web")
     if not keep:
@@ -98,6 +101,13 @@ def stage(
                 runtime.redis.close()
     finally:
         embedded.release()
+
+
+def _private(folder: Path) -> None:
+    """Make the folder above the demo's for ourselves; the servers' user passes through as through a data folder."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        admit(folder, service_user())
 
 
 def _clear(data: Path) -> None:

@@ -14,6 +14,7 @@ from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.lifecycle import RunState
 from outreach.domain.scope import Scope
 from outreach.domain.states import NEVER_SENT, DeliveryState
+from outreach.domain.words import Channel
 from outreach.reach.explanations import explain
 from outreach.reach.listing import after_key
 from outreach.store import broadcasts, campaigns, deliveries
@@ -77,7 +78,7 @@ def _refuse(one: Broadcast, script: str, at: datetime, now: datetime) -> None:
     """Raise OutreachError for what cannot have been read out."""
     zone = ZoneInfo(one.timezone)
     if one.state in NEVER_SENT or one.state is DeliveryState.FAILED:
-        why = explain(one.state, None).en.what
+        why = explain(one.state, None, Channel.LOUDSPEAKER).en.what
         raise OutreachError(f"script {script} is {one.state} and was not to be read. {why} There is nothing to confirm")
     if one.run_state is RunState.HELD:
         raise OutreachError(f"script {script} belongs to a run that is held: `outreach campaign release` lets it go")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from outreach.domain.states import DeliveryState, Reason
+from outreach.domain.words import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ STATES: Final[Mapping[DeliveryState, Explanation]] = {
         "Look at the code, mend the cause and send it again with `outreach deliveries retry`.",
     ),
     DeliveryState.DELIVERED: _e(
-        "Đã tới người nhận (với loa: cán bộ đã xác nhận phát).", _WAIT_VI,
-        "It arrived (for loudspeakers: an officer confirmed the broadcast).", _WAIT_EN,
+        "Đã tới người nhận.", _WAIT_VI,
+        "It arrived.", _WAIT_EN,
     ),
     DeliveryState.READ: _e(
         "Người nhận đã đọc.", _WAIT_VI,
@@ -87,6 +88,23 @@ STATES: Final[Mapping[DeliveryState, Explanation]] = {
     ),
 }  # fmt: skip
 """What each state means by itself."""
+
+ON_CHANNEL: Final[Mapping[tuple[DeliveryState, Channel], Explanation]] = {
+    (DeliveryState.ACCEPTED, Channel.EMAIL): _e(
+        "Máy chủ thư đã nhận; được tính là đã tiếp cận.", _WAIT_VI,
+        "The mail server took it; it counts as reached.", _WAIT_EN,
+    ),
+    (DeliveryState.ACCEPTED, Channel.LOUDSPEAKER): _e(
+        "Bài phát đã giao cho đài, chưa có xác nhận đã phát.", "Nhắc cán bộ xác nhận lượt phát.",
+        "The station has the script; nobody has confirmed the broadcast yet.",
+        "Remind the officer to confirm the broadcast.",
+    ),
+    (DeliveryState.DELIVERED, Channel.LOUDSPEAKER): _e(
+        "Cán bộ đã xác nhận phát.", _WAIT_VI,
+        "An officer confirmed the broadcast.", _WAIT_EN,
+    ),
+}  # fmt: skip
+"""What a state means where a channel has its own meaning of it."""
 
 REASONS: Final[Mapping[Reason, Explanation]] = {
     Reason.NO_ADDRESS: _e(
@@ -205,6 +223,9 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
 _BY_WORD: Final = {str(reason): words for reason, words in REASONS.items()}
 
 
-def explain(state: DeliveryState, reason: str | None) -> Explanation:
-    """The reason's words where there is a known one, else the state's."""
-    return _BY_WORD.get(reason or "") or STATES[state]
+def explain(state: DeliveryState, reason: str | None, channel: Channel | None = None) -> Explanation:
+    """The reason's words where there is a known one, else the state's, as the channel means it."""
+    known = _BY_WORD.get(reason or "")
+    if known is not None:
+        return known
+    return STATES[state] if channel is None else ON_CHANNEL.get((state, channel), STATES[state])

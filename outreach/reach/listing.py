@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TextIO
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
+from outreach.domain.definition import DEFAULT_TIMEZONE
 from outreach.domain.email_addresses import mask_email
 from outreach.domain.errors import OutreachError
 from outreach.domain.phones import mask_phone
@@ -45,6 +47,7 @@ HEADINGS: Final = {
 }
 """Columns of the CSV and their Vietnamese headings."""
 
+_VIETNAM: Final = ZoneInfo(DEFAULT_TIMEZONE)
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "=", "+", "-", "@")
 """What makes a spreadsheet run a cell, full-width forms included."""
 
@@ -75,7 +78,7 @@ class Line:
             "channel": str(one.channel),
             "state": str(one.state),
             "reason": one.reason,
-            "explanation": explain(one.state, one.reason).to_json(),
+            "explanation": explain(one.state, one.reason, one.channel).to_json(),
             "code": one.code,
             "account": one.account or None,
             "attempt": one.attempt,
@@ -86,14 +89,15 @@ class Line:
             "reached": one.proved,
         }
 
-    def cells(self, language: str) -> list[str]:
-        """The columns of `HEADINGS`, harmless to a spreadsheet."""
+    def cells(self, language: str, zone: ZoneInfo) -> list[str]:
+        """The columns of `HEADINGS`, harmless to a spreadsheet; times are those of `zone`, to the second."""
         one = self.listed
         again = one.next_attempt_at if one.state is DeliveryState.PLANNED else None
+        why = explain(one.state, one.reason, one.channel).text(language)
         values = (
             self.id, one.message, one.run, one.recipient_kind, one.recipient_id, one.name, one.unit_code, self.address,
-            one.channel, one.state, one.reason, explain(one.state, one.reason).text(language), one.code, one.attempt,
-            one.due_at, again, one.sent_at, int(one.proved),
+            one.channel, one.state, one.reason, why, one.code, one.attempt,
+            _local(one.due_at, zone), _local(again, zone), _local(one.sent_at, zone), int(one.proved),
         )  # fmt: skip
         return ["" if value is None else harmless(str(value)) for value in values]
 
@@ -127,9 +131,17 @@ def after_key(given: str) -> tuple[int, int]:
 
 
 def export_csv(
-    engine: Engine, slug: str, wanted: Wanted, out: TextIO, *, keys: KeyRing, scope: Scope, language: str = "vi"
+    engine: Engine,
+    slug: str,
+    wanted: Wanted,
+    out: TextIO,
+    *,
+    keys: KeyRing,
+    scope: Scope,
+    language: str = "vi",
+    zone: ZoneInfo = _VIETNAM,
 ) -> int:
-    """Write every wanted delivery to `out` as CSV, without ever holding many of them; returns how many.
+    """Write every wanted delivery to `out` as CSV with times of `zone`, never holding many of them; returns how many.
 
     Open `out` with `newline=""` and `utf-8-sig`, which spreadsheets need. Raises NotFound for an unknown campaign.
     """
@@ -139,7 +151,7 @@ def export_csv(
         campaigns.get(connection, slug)
         writer.writerow(HEADINGS.values() if language == "vi" else HEADINGS)
         for one in explorer.stream(connection, slug, wanted, scope=scope):
-            writer.writerow(_line(one, keys).cells(language))
+            writer.writerow(_line(one, keys).cells(language, zone))
             written += 1
     return written
 
@@ -156,6 +168,10 @@ def _line(one: Listed, keys: KeyRing) -> Line:
         return Line(one, None)
     value = keys.open(one.sealed, one.key_version)
     return Line(one, mask_email(value) if one.channel is Channel.EMAIL else mask_phone(value))
+
+
+def _local(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    return None if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _moment(moment: datetime | None) -> str | None:

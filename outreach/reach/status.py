@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from outreach.domain.definition import Definition
 from outreach.domain.definition.parts import Message
+from outreach.domain.hours import earliest_send
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.schedule import BeforeCase, next_occurrence
 from outreach.domain.scope import Scope
@@ -35,7 +37,8 @@ Counts = Mapping[str, int]
 class RunStatus:
     """One run. `audience` counts the people (or cases) in the caller's scope, `cost` (VND) is for the whole run.
 
-    `reason`: why it is held or expired; like `cost` shown only to those who see everything.
+    `reason`: why it is held or expired; like `cost` shown only to those who see everything. `waits_until`: when its
+    class may be sent again, where something of it waits and the open hours are over.
     """
 
     id: int
@@ -46,6 +49,7 @@ class RunStatus:
     audience: int | None
     cost: int | None
     deliveries: Counts
+    waits_until: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -58,6 +62,7 @@ class RunStatus:
             "audience": self.audience,
             "cost": self.cost,
             "deliveries": dict(self.deliveries),
+            "waits_until": None if self.waits_until is None else self.waits_until.isoformat(),
         }
 
 
@@ -75,7 +80,10 @@ class Coming:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A campaign at the moment `at`. `rate_per_s`: deliveries gone out a second since the reading before, if any."""
+    """A campaign at the moment `at`. `rate_per_s`: deliveries gone out a second since the reading before, if any.
+
+    `launched_at`: runs scheduled before it were past dates of the plan, which nobody meant to send.
+    """
 
     campaign: str
     title: str
@@ -87,6 +95,7 @@ class Status:
     coming: tuple[Coming, ...]
     paused_accounts: tuple[AccountState, ...]
     rate_per_s: float | None
+    launched_at: datetime | None = None
 
     @property
     def gone_out(self) -> int:
@@ -123,6 +132,7 @@ def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, pr
     `previous` is the reading before (of the same caller), from which the rate is reckoned.
     """
     campaign = campaigns.get(connection, slug)
+    zone = ZoneInfo(campaign.timezone)
     given = runs.of_campaign(connection, slug)
     standing = store.standing(connection, given, scope=scope)
     counted = standing.deliveries
@@ -131,8 +141,9 @@ def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, pr
     reading = Status(
         campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
         by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
-        runs=tuple(_run(run, standing, scope) for run in given), coming=_coming(connection, campaign, now),
+        runs=tuple(_run(run, standing, scope, now, zone) for run in given), coming=_coming(connection, campaign, now),
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
+        launched_at=campaign.launched_at,
     )  # fmt: skip
     return reading if previous is None else _with_rate(reading, previous)
 
@@ -144,13 +155,21 @@ def _counts(items: Iterable[tuple[tuple[int, str, str], int]]) -> Counts:
     return {"total": sum(by_state.values()), **by_state}
 
 
-def _run(run: Run, standing: store.Standing, scope: Scope) -> RunStatus:
+def _run(run: Run, standing: store.Standing, scope: Scope, now: datetime, zone: ZoneInfo) -> RunStatus:
     counts = _counts(item for item in standing.deliveries.items() if item[0][0] == run.id)
     return RunStatus(
         id=run.id, message=run.message, scheduled_for=run.scheduled_for, state=run.state,
         reason=run.reason if scope.everything else "", audience=standing.audience.get(run.id),
         cost=run.cost if scope.everything else None, deliveries=counts,
+        waits_until=_waits_until(run, counts, now, zone),
     )  # fmt: skip
+
+
+def _waits_until(run: Run, counts: Counts, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """When the hours of its class open again, for a run that has something to send and may not now."""
+    to_send = run.state is RunState.SCHEDULED or (run.state is RunState.SENDING and counts["planned"] > 0)
+    opens = earliest_send(run.message_class, now, zone)
+    return opens if to_send and opens > now else None
 
 
 def _with_rate(reading: Status, previous: Status) -> Status:
@@ -158,10 +177,7 @@ def _with_rate(reading: Status, previous: Status) -> Status:
     if seconds <= 0:
         return reading
     rate = max(0.0, round((reading.gone_out - previous.gone_out) / seconds, 1))
-    return Status(
-        reading.campaign, reading.title, reading.state, reading.at, reading.deliveries, reading.by_channel,
-        reading.runs, reading.coming, reading.paused_accounts, rate,
-    )  # fmt: skip
+    return replace(reading, rate_per_s=rate)
 
 
 def _coming(connection: Connection, campaign: Campaign, now: datetime) -> tuple[Coming, ...]:

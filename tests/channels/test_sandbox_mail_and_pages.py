@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sandbox_harness import PERSON, TEXT, mail_to, message, outcome, sandbox, sm
 from channels.contract import Accepted, ErrorKind, SendError
 from outreach.local.sandbox import Outcome, Ports, read_log
 from outreach.local.sandbox.behaviour import Fate
+from outreach.local.sandbox.log import Entry, RequestLog
 
 
 def test_an_e_mail_is_received_and_written_down(tmp_path: Path) -> None:
@@ -95,7 +97,26 @@ def test_a_page_shows_what_each_citizen_would_have_received(tmp_path: Path) -> N
         assert '<html lang="vi">' in shown
         assert "<script" not in shown
     assert PERSON in listed
+    assert "0 tin không tới được" in listed
+    assert re.search(r"[0-9]{2}:[0-9]{2}:[0-9]{2}</time>", phone)
     assert "đến hạn &lt;ngày mai&gt;" in phone
     assert "Giấy hẹn" in letterbox
     assert '<iframe sandbox srcdoc="&lt;p&gt;Chào &lt;b&gt;bà con' in letterbox
     assert missing == 404
+
+
+def test_times_are_those_of_vietnam_and_what_did_not_arrive_is_counted(tmp_path: Path) -> None:
+    with closing(RequestLog(tmp_path)) as log:
+        log.add(Entry("2026-11-23T18:30:05.250+00:00", "sms", PERSON, "+1", "Chào", "1.1.1", Outcome.ACCEPTED, "SM1"))
+        log.add_receipt("SM1", "undelivered", "30003")
+
+    async def story() -> tuple[str, str]:
+        async with sandbox(tmp_path) as ports:
+            _, listed, _ = await page(ports, "/")
+            [phone] = re.findall(r'href="(/phone/[^"]+)"', listed)
+            return listed, (await page(ports, phone))[1]
+
+    listed, phone = run(story())
+    assert "1 tin không tới được" in listed
+    assert "24/11/2026 01:30:05" in phone
+    assert "không tới được (30003)" in phone

@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from outreach.store import accounts
+from outreach.dispatch.child import myself
+from outreach.local.demo_stage import _private
+from outreach.store import accounts, claims
 from tests.cli.commands import Commands
 
 REAL = """
@@ -86,3 +88,36 @@ def test_servers_that_are_away_are_broken(bare: Commands) -> None:
     said = bare("campaign", "list")
     assert (said.status, said.out, len(said.err.splitlines())) == (1, "", 1)
     assert "does not answer" in said.err
+
+
+def workers(outreach: Commands) -> tuple[str, str]:
+    [check] = [one for one in outreach("doctor", "--json").json()["checks"] if one["name"] == "workers"]
+    return check["finding"], check["what"]
+
+
+def test_workers_are_told_as_far_as_they_are_known(outreach: Commands, engine: Engine) -> None:
+    me = myself()
+    assert workers(outreach)[0] == "doubtful"
+    assert "cannot be told from none" in workers(outreach)[1]
+    with engine.begin() as connection:
+        claims.enrol_child(connection, host=me.host, boot="before", pid=1, started=1.0)
+    assert workers(outreach) == ("doubtful", "no worker is alive: those that were at work have ended")
+    with engine.begin() as connection:
+        claims.enrol_child(connection, host="elsewhere", boot="b", pid=1, started=1.0)
+    assert workers(outreach)[1].startswith("none on this machine; 1 enrolled on other machines")
+    with engine.begin() as connection:
+        claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
+    assert workers(outreach)[1].startswith("1 living on this machine; 1 enrolled on other machines")
+
+
+def test_a_data_folder_that_others_may_enter_is_doubtful(outreach: Commands) -> None:
+    outreach.settings.data_dir.mkdir(mode=0o755)
+    assert findings(outreach)["data folder"] == "doubtful"
+    outreach.settings.data_dir.chmod(0o710)
+    assert findings(outreach)["data folder"] == "good"
+
+
+def test_the_demo_leaves_a_data_folder_that_the_doctor_finds_good(outreach: Commands) -> None:
+    _private(outreach.settings.data_dir)
+    assert outreach.settings.data_dir.stat().st_mode & 0o067 == 0
+    assert findings(outreach)["data folder"] == "good"

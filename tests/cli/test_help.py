@@ -13,7 +13,7 @@ from outreach.settings import PROJECT
 from tests.cli.commands import Commands
 
 SUBCOMMANDS = {
-    "units": ["load"],
+    "units": ["load", "find"],
     "audience": ["import", "synthesise", "count"],
     "case": ["import"],
     "campaign": [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from outreach.domain.states import DeliveryState, Reason
+from outreach.domain.words import Channel
+from outreach.reach.estimates import RULE
 from outreach.reach.explanations import REASONS, STATES, Explanation, explain
 
 EVERY = [*STATES.items(), *REASONS.items()]
@@ -33,3 +35,16 @@ def test_the_reason_speaks_before_the_state_and_an_unknown_one_leaves_the_state_
     assert explain(DeliveryState.SUPPRESSED, "no_address") is REASONS[Reason.NO_ADDRESS]
     assert explain(DeliveryState.SUPPRESSED, "something new") is STATES[DeliveryState.SUPPRESSED]
     assert explain(DeliveryState.DELIVERED, None).text("en").startswith("It arrived")
+
+
+def test_a_channel_speaks_of_what_happens_on_it() -> None:
+    delivered = {channel: explain(DeliveryState.DELIVERED, None, channel).text("vi") for channel in Channel}
+    assert "phát" in delivered.pop(Channel.LOUDSPEAKER)
+    assert not any("loa" in said or "phát" in said for said in delivered.values())
+    assert "counts as reached" in explain(DeliveryState.ACCEPTED, None, Channel.EMAIL).text("en")
+    assert explain(DeliveryState.ACCEPTED, None, Channel.SMS) is STATES[DeliveryState.ACCEPTED]
+
+
+def test_the_rule_of_reach_says_what_counts_for_each_channel() -> None:
+    assert "báo nhận với SMS, máy chủ nhận với e-mail" in RULE["vi"]
+    assert "receipt for SMS, the server's acceptance for e-mail" in RULE["en"]

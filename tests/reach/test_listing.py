@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tracemalloc
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -127,6 +128,14 @@ def test_a_file_holds_what_the_list_shows(sent: ReachWorld) -> None:
     assert [row[0] for row in rows] == [line.id for line in listed(sent)]
     assert _written(sent, language="en")[0] == list(HEADINGS)
     assert "There is no address for this channel." in _written(sent, Wanted(reason="no_address"), "en")[1][11]
+
+
+def test_times_in_a_file_are_those_of_the_clocks_here_to_the_second(land: ReachWorld) -> None:
+    land.person("An", phone="+84912345678")
+    land.run(campaign(message("chao", "sms")))
+    head, row = _written(land)
+    due = listed(land)[0].listed.due_at
+    assert row[head.index("Đến hạn")] == f"{due.astimezone(ZoneInfo('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M:%S}"
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+84", "-2", "@SUM(A1)", "\t=1", "\r=1", "=1", "  =1"])

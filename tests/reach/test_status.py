@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -142,3 +142,28 @@ def test_a_draft_has_no_runs_but_dates(land: ReachWorld) -> None:
 def test_an_unknown_campaign_is_not_found(land: ReachWorld) -> None:
     with pytest.raises(NotFound, match="no campaign"):
         read(land)
+
+
+def test_a_run_at_night_says_until_when_it_waits(sent: ReachWorld) -> None:
+    assert [run.waits_until for run in read(sent).runs] == [None]
+    sent.later(hours=14)  # 23:00 in Hà Nội
+    (run,) = read(sent).runs
+    assert run.waits_until == datetime(2026, 11, 24, 0, tzinfo=UTC)
+    assert run.to_json()["waits_until"] == "2026-11-24T00:00:00+00:00"
+    sent.becomes(DeliveryState.SENDING, "d.state = 'planned'")
+    sent.becomes(DeliveryState.DELIVERED, "d.state = 'sending'")
+    assert read(sent).runs[0].waits_until is None
+
+
+def test_an_emergency_waits_for_no_morning(land: ReachWorld) -> None:
+    land.person("An", phone="+84912345671", unit=RURAL)
+    land.run(campaign(message("chao", "sms", more="class: emergency")))
+    land.later(hours=14)
+    assert read(land).runs[0].waits_until is None
+
+
+def test_the_launch_is_told_and_stays_between_readings(sent: ReachWorld) -> None:
+    first = read(sent)
+    sent.later(seconds=10)
+    assert first.launched_at is not None
+    assert read(sent, previous=first).launched_at == first.launched_at

@@ -59,6 +59,11 @@ class Book:
         return len(self._by_id)
 
     @property
+    def undelivered(self) -> int:
+        """How many accepted messages did not arrive, as far as their receipts have said so."""
+        return sum(1 for status, _ in self._statuses.values() if status == "undelivered")
+
+    @property
     def recipients(self) -> int:
         """How many numbers and mailboxes got one."""
         return len(self._by_to)

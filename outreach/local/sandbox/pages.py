@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,11 +13,12 @@ from outreach.local.sandbox.book import Book, phone_id
 from outreach.local.sandbox.log import Entry
 
 _SHOWN = 200
+_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _STATUS_VI = {
     "queued": "đang chờ",
     "sent": "đã gửi",
     "delivered": "đã nhận",
-    "undelivered": "không nhận được",
+    "undelivered": "không tới được",
 }
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'",
@@ -35,6 +38,7 @@ class Pages:
         )
         self._templates.filters["status_vi"] = self._status
         self._templates.filters["phone_id"] = phone_id
+        self._templates.filters["local"] = _local
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers to."""
@@ -68,3 +72,8 @@ class Pages:
     def _page(self, name: str, *, status: int = 200, **values: object) -> web.Response:
         text = self._templates.get_template(name).render(values)
         return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
+
+
+def _local(moment: datetime) -> str:
+    """The moment as clocks in Việt Nam show it, to the second."""
+    return moment.astimezone(_ZONE).strftime("%d/%m/%Y %H:%M:%S")
