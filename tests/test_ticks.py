@@ -108,3 +108,4 @@ def test_raw_events_are_kept_for_ninety_days(world: World, runtime: Runtime) -> 
 def test_every_tick_runs_on_an_empty_installation(world: World, runtime: Runtime, hints: Hints) -> None:
     for tick in ticks(runtime, hints, runtime.receiver()):
         tick.run()
+    assert (world.runs(), world.rows()) == ([], [])

@@ -138,13 +138,13 @@ class World:
         actions.load(self.engine, loaded.definition, templates=templates, segments={}, source_text=campaign, who=who)
         return loaded.definition.slug
 
-    def launch(self, campaign: str, *, starting: date | None = None) -> str:
+    def launch(self, campaign: str, *, starting: date | None = None, reason: str = "a drill") -> str:
         """Load, submit, approve as a second person and launch."""
         slug = self.load(campaign)
         actions.submit(self.engine, slug, who="staff@demo.vn")
         self.approve(slug)
         prepared = actions.prepare_launch(self.engine, slug, self.clock, starting=starting)
-        actions.launch(self.engine, prepared, self.clock, who="staff@demo.vn")
+        actions.launch(self.engine, prepared, self.clock, who="staff@demo.vn", reason=reason)
         return slug
 
     def approve(self, slug: str) -> None:

@@ -76,6 +76,7 @@ def launch(
         datetime | None,
         typer.Option("--starting", metavar="DATE", formats=["%Y-%m-%d"], help="Move all dates, to start on this day."),
     ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why: needed where it has emergency messages.")] = "",
     who: As = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -94,7 +95,7 @@ def launch(
             _show_calendar(prepared, first_day, session.settings().zone)
         ask(f"Launch {slug} with all dates moved by {prepared.shift_days} days?", yes=yes)
     _approve_alone(session, slug, acting(who))
-    state = actions.launch(runtime.engine, prepared, runtime.clock, who=acting(who))
+    state = actions.launch(runtime.engine, prepared, runtime.clock, who=acting(who), reason=reason)
     if as_json:
         calendar = [{"at": moment, "message": message} for moment, message in prepared.calendar]
         extra = {"shift_days": prepared.shift_days, "overdue": prepared.overdue, "calendar": calendar}

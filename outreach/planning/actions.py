@@ -18,7 +18,7 @@ from outreach.domain.lifecycle import RUN, CampaignAction, CampaignState, RunSta
 from outreach.domain.rendering import TemplateSource
 from outreach.domain.segments import Segment, segment_to_json
 from outreach.domain.states import DeliveryState, Reason
-from outreach.domain.words import CascadeMode, Channel
+from outreach.domain.words import CascadeMode, Channel, MessageClass
 from outreach.planning.forecast import Forecast
 from outreach.store import campaigns, deliveries, runs
 from outreach.store.campaigns import Version
@@ -177,21 +177,30 @@ def prepare_launch(engine: Engine, slug: str, clock: Clock, *, starting: date | 
     return Launch(slug, days, tuple(dates), overdue)
 
 
-def launch(engine: Engine, prepared: Launch, clock: Clock, *, who: str) -> CampaignState:
-    """Start an approved campaign with the calendar that was shown; raises IllegalTransition otherwise."""
+def launch(engine: Engine, prepared: Launch, clock: Clock, *, who: str, reason: str = "") -> CampaignState:
+    """Start an approved campaign with the calendar that was shown; raises IllegalTransition otherwise.
+
+    A campaign with emergency messages, which no hours and no caps hold back, needs the `reason`: who launched it and
+    why goes on the record.
+    """
     with engine.begin() as connection:
         campaign = campaigns.get(connection, prepared.slug, lock=True)
         n = campaign.approved_version or campaign.version
         definition = read_version(connection, prepared.slug, n, prepared.shift_days).definition
+        emergencies = [one for one in definition.messages if one.message_class is MessageClass.EMERGENCY]
+        if emergencies and not reason.strip():
+            raise OutreachError(
+                f"{prepared.slug} has emergency messages, which go out at any hour: say why with --reason TEXT"
+            )
         state = campaigns.act(
             connection, campaign, CampaignAction.LAUNCH, launched_at=clock.now(), launched_by=who,
             shift_days=prepared.shift_days, starts=definition.starts, ends=definition.ends,
         )  # fmt: skip
         detail = {"version": n, "shift_days": prepared.shift_days}
         campaigns.note(connection, who=who, action="launch", what=prepared.slug, detail=detail)
-        for message in definition.messages:
-            if message.message_class == "emergency":
-                campaigns.note(connection, who=who, action="emergency", what=f"{prepared.slug}/{message.id}")
+        for message in emergencies:
+            what = f"{prepared.slug}/{message.id}"
+            campaigns.note(connection, who=who, action="emergency", what=what, detail={"reason": reason.strip()})
     return state
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,6 +62,11 @@ class Site:
         with self.engine.connect() as connection:
             rows = connection.execute(text("SELECT state, count(*) AS n FROM deliveries GROUP BY state"))
             return Counter({row.state: row.n for row in rows})
+
+    def gone(self) -> int:
+        """Messages on record as having left."""
+        counts = self.counts()
+        return sum(counts[state] for state in ("accepted", "delivered", "read", "unknown"))
 
     def settled(self, people: int) -> bool:
         counts = self.counts()
@@ -160,11 +164,12 @@ def check(site: Site, people: int, kills: int) -> None:
     assert wrong == 0, "the counters do not say what the rows say"
 
 
-def strike(site: Site, blow: Callable[[], None], times: int, pause: float) -> int:
-    """Strike while messages are leaving; returns how many blows fell."""
+def strike(site: Site, blow: Callable[[], None], times: int, apart: int) -> int:
+    """Strike whenever `apart` more messages have left; returns how many blows fell before the run was over."""
     for number in range(times):
+        before = site.gone()
         blow()
-        time.sleep(pause)
+        wait_for("more messages", lambda gone=before: site.gone() >= gone + apart or site.settled(1), seconds=60)
         if site.settled(1):
             return number + 1
     return times
@@ -195,7 +200,7 @@ def test_ten_kills_of_children_and_workers_lose_nothing_and_double_nothing(site:
         else:
             kill_a_child(site, chance)
 
-    kills = strike(site, blow, 10, 1.0)
+    kills = strike(site, blow, 10, 200)
     assert kills == 10, "the run was over before ten kills"
     check(site, people, kills * CHILDREN)
 
@@ -209,5 +214,6 @@ def test_a_wiped_valkey_and_a_killed_scheduler_lose_nothing_and_double_nothing(s
         client.flushall()
         site.installation.kill("scheduler")
         site.installation.start_scheduler()
-        time.sleep(1.0)
+        before = site.gone()
+        wait_for("more messages", lambda gone=before: site.gone() >= gone + 200 or site.settled(1), seconds=60)
     check(site, people, 0)

@@ -164,7 +164,16 @@ def test_an_emergency_leaves_at_night(world: World) -> None:
     world.plan()
     assert world.rows()[0].due_at == datetime(2026, 11, 23, 16, tzinfo=UTC)
     with world.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM audit WHERE action = 'emergency'")).scalar_one() == 1
+        [noted] = connection.execute(text("SELECT who, object, detail FROM audit WHERE action = 'emergency'"))
+    assert (noted.who, noted.object, noted.detail) == ("staff@demo.vn", "thu/chao", {"reason": "a drill"})
+
+
+def test_an_emergency_without_its_reason_is_not_launched(world: World) -> None:
+    people(world, 1)
+    with pytest.raises(OutreachError, match="say why with --reason TEXT"):
+        world.launch(NOTICE.replace("starts: 2026", "class: emergency\n    starts: 2026", 1), reason=" ")
+    with world.engine.connect() as connection:
+        assert campaigns.get(connection, "thu").state == "approved"
 
 
 def test_a_fourth_sms_within_a_day_is_left_out_as_capped(world: World) -> None:
