@@ -7,7 +7,7 @@ address or a body, and keeps every time-out shorter than the lease it is handed.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -86,10 +86,11 @@ class Lease:
 class Content:
     """What one recipient gets on one channel, rendered. Fields a channel does not use stay empty.
 
-    `body`: plain text (sms, telegram, zalo, script; the text part of an e-mail). `html`, `subject`: e-mail.
-    `template_id`, `parameters`: provider templates (ZNS).
+    `channel`: which of the account's channels it is for. `body`: plain text (sms, telegram, zalo, script; the text part
+    of an e-mail). `html`, `subject`: e-mail. `template_id`, `parameters`: provider templates (ZNS).
     """
 
+    channel: str = ""
     body: str = ""
     subject: str = ""
     html: str = ""
@@ -189,6 +190,19 @@ class AddressChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Joined(Event):
+    """A citizen came to us on an account-bound channel: `sender` is the new address (a Zalo user id, a chat id).
+
+    `token`: the one-time token they brought; `phone`, `name`: what they shared of themselves; each "" where not given.
+    """
+
+    sender: str = ""
+    token: str = ""
+    phone: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRequest:
     """A callback as it arrived: `url` is the public one, `headers` have lower-case names, `body` is raw.
 
@@ -261,6 +275,48 @@ class Adapter(Protocol):
 
     async def aclose(self) -> None:
         """Close the pooled connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A pair of tokens as a provider hands them out; `expires_at` (aware) is when `access` ends."""
+
+    access: str
+    refresh: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires_at={self.expires_at.isoformat()})"
+
+
+class TokenVault(Protocol):
+    """Where the rotating tokens of one account are kept; shared by all processes, encrypted."""
+
+    async def current(self) -> Tokens | None:
+        """The pair in use; None where the account was never authorised. Cached, so cheap enough for every send."""
+        ...
+
+    async def rotate(self, stale: Tokens | None, refresh: Callable[[Tokens], Awaitable[Tokens]]) -> Tokens:
+        """The pair that follows `stale`, made once for all processes.
+
+        Under the account's one lock the pair is read again: one that is no longer `stale` is returned as it is;
+        otherwise `refresh` is called with it, and what it gives is committed before it is returned. Raises what
+        `refresh` raises, and SendError(MISCONFIGURED) where there is no pair to begin with.
+        """
+        ...
+
+
+@runtime_checkable
+class TokenHolder(Protocol):
+    """An adapter whose provider hands out tokens that rotate: it is given its vault once, right after it is made."""
+
+    def use_vault(self, vault: TokenVault) -> None:
+        """Keep the account's tokens there."""
+        ...
+
+    async def keep_fresh(self) -> None:
+        """Rotate the tokens if they end soon, so that an idle account is not lost; raises SendError."""
         ...
 
 

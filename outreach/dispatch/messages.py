@@ -58,7 +58,7 @@ class Composer:
         except RenderError:
             return Unready(claimed, "template")
         content = Content(
-            body=rendered.body, subject=rendered.subject, html=rendered.html, template_id=rendered.template_id,
+            channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html, template_id=rendered.template_id,
             parameters=rendered.parameters,
         )  # fmt: skip
         problems = adapter.check(content)

@@ -144,7 +144,7 @@ class Recovery:
         except OutreachError:
             raise SendError(ErrorKind.UNCERTAIN, "", "the message cannot be made again to ask for it") from None
         return Outgoing(
-            key=f"{one.run}.{one.delivery}.{one.generation}", to=to, content=Content(body=body),
+            key=f"{one.run}.{one.delivery}.{one.generation}", to=to, content=Content(channel=str(one.channel), body=body),
             lease=Lease.lasting(self.lease_s), sent_after=one.claimed_at,
         )  # fmt: skip
 
