@@ -60,7 +60,8 @@ def measure_pair(site: Site, plan: Plan, *, engine_first: bool) -> Pair:
 def _bare(site: Site, messages: int) -> Sent:
     _settle(site)
     asked = site.parameters
-    arguments = ("--messages", messages, "--processes", asked.processes, "--connections", asked.connections)
+    sides = ("--processes", asked.processes, "--connections", asked.connections)
+    arguments = ("--provider", asked.provider, "--messages", messages, *sides)
     taken = site.stub.taken()
     meter = Meter({"stub": lambda: tree_seconds(site.stub.pid), "sender": lambda: sum(os.times()[2:4])})
     found = json.loads(output_of("benchmarks.bare_sender", str(site.stub.port), *map(str, arguments)))

@@ -1,6 +1,6 @@
 """How much the stub sustains: raw sockets that post the same bytes again and again, one request at a time each.
 
-    python -m benchmarks.load PORT [--requests N] [--connections C]
+    python -m benchmarks.load PORT [--provider NAME] [--requests N] [--connections C]
 
 Lighter than any HTTP client, so that the stub and not the asker is the limit; what it finds is a lower bound still.
 """
@@ -17,7 +17,7 @@ from typing import cast
 
 import uvloop
 
-from benchmarks.posting import raw_request
+from benchmarks.posting import PROVIDERS, Provider, raw_request
 
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)")
 
@@ -27,6 +27,7 @@ class Load:
     """What is still to be asked, by all connections together."""
 
     request: bytes
+    taken: bytes
     left: int
     waiting: int
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -61,17 +62,18 @@ class Asker(asyncio.Protocol):
         if length is None or len(answer) < head + 4 + int(length[1]):
             self._answer = answer
             return
-        if not answer.startswith(b"HTTP/1.1 201 "):
+        if not answer.startswith(self._load.taken):
             raise SystemExit("the stub did not take a message")
         self._answer = b""
         if self._load.answered():
             self.ask()
 
 
-async def sustained(port: int, requests: int, connections: int) -> float:
+async def sustained(provider: Provider, port: int, requests: int, connections: int) -> float:
     """Requests a second over `connections`, each with one request under way."""
     loop = asyncio.get_running_loop()
-    load = Load(raw_request(port), left=requests - connections, waiting=requests)
+    taken = f"HTTP/1.1 {provider.status} ".encode()
+    load = Load(raw_request(provider, port), taken, left=requests - connections, waiting=requests)
     made = [await loop.create_connection(lambda: Asker(load), "127.0.0.1", port) for _ in range(connections)]
     started = time.perf_counter()
     for _, asker in made:
@@ -83,10 +85,11 @@ async def sustained(port: int, requests: int, connections: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ask the stub as fast as it answers; prints requests a second.")
     parser.add_argument("port", type=int)
+    parser.add_argument("--provider", choices=PROVIDERS, default="twilio")
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--connections", type=int, default=96)
     given = parser.parse_args()
-    print(round(uvloop.run(sustained(given.port, given.requests, given.connections))))
+    print(round(uvloop.run(sustained(PROVIDERS[given.provider], given.port, given.requests, given.connections))))
 
 
 if __name__ == "__main__":

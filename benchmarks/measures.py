@@ -24,6 +24,7 @@ class Parameters:
     repeat: int
     stub_processes: int
     patience: float
+    provider: str = "twilio"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ def _head(results: Results) -> Iterable[str]:
         "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {verdict}.",
         "",
-        f"{asked.people:,} people; on both sides {asked.processes} processes with {asked.connections} connections each;"
+        f"{asked.people:,} people; posted to {asked.provider}'s address; on both sides {asked.processes} processes"
+        f" with {asked.connections} connections each;"
         " figures are medians, with the least and the most in brackets. Of the pairs those count during which other"
         f" processes had at most {QUIET:.0%} of the machine.",
         "",

@@ -1,6 +1,7 @@
 """`make bench`: measures import, segments, planning and dispatch here and now, and writes benchmarks/RESULTS.md.
 
-python benchmarks/run.py [--people N] [--processes P] [--connections C] [--repeat K] [--quick] [--results FILE]
+python benchmarks/run.py [--people N] [--processes P] [--connections C] [--repeat K] [--provider twilio|esms]
+                         [--quick] [--results FILE]
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import audience, campaigns, dispatch, machine, results
 from benchmarks.measures import Pair, Parameters, Plan, Results
+from benchmarks.posting import PROVIDERS
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
 from benchmarks.site import Site, site
 
@@ -30,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="pairs of bare sender and engine (default 3)")
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
+    parser.add_argument("--provider", choices=PROVIDERS, default="twilio", help="whom to post to (default twilio)")
     parser.add_argument("--quick", action="store_true", help="5,000 people, one pair: only to see that it works")
     parser.add_argument("--results", type=Path, help="file to write (default benchmarks/RESULTS.md; --quick: none)")
     return parser.parse_args()
@@ -37,7 +40,8 @@ def arguments() -> argparse.Namespace:
 
 def parameters(given: argparse.Namespace) -> Parameters:
     people, repeat, patience = (5_000, 1, 0.0) if given.quick else (given.people, given.repeat, given.patience)
-    return Parameters(people, given.processes, given.connections, repeat, given.stub_processes, patience)
+    sides = (given.processes, given.connections)
+    return Parameters(people, *sides, repeat, given.stub_processes, patience, given.provider)
 
 
 def measure(asked: Parameters) -> Results:
@@ -64,9 +68,8 @@ def _stub_rate(here: Site) -> float:
     asked = here.parameters
     connections = str(asked.processes * asked.connections)
     requests = str(_STUB_REQUESTS if asked.people > 10_000 else _STUB_REQUESTS // 10)
-    return float(
-        output_of("benchmarks.load", str(here.stub.port), "--requests", requests, "--connections", connections)
-    )
+    how = ("--provider", asked.provider, "--requests", requests, "--connections", connections)
+    return float(output_of("benchmarks.load", str(here.stub.port), *how))
 
 
 def say(what: str) -> None:

@@ -46,7 +46,7 @@ def site(stub: Stub, parameters: Parameters) -> Iterator[Site]:
     folder.chmod(0o755)
     try:
         with chdir(folder), temporary(folder / "data") as servers:
-            (folder / "accounts.toml").write_text(_account(stub, parameters.connections))
+            (folder / "accounts.toml").write_text(_account(stub, parameters))
             with _environment(folder, servers, parameters):
                 runtime = wiring.build(wiring.settings(), servers, name="benchmark")
                 yield Site(folder, runtime, stub, parameters)
@@ -56,16 +56,14 @@ def site(stub: Stub, parameters: Parameters) -> Iterator[Site]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _account(stub: Stub, connections: int) -> str:
+def _account(stub: Stub, parameters: Parameters) -> str:
     return f"""
 [accounts.{ACCOUNT}]
 channel = "sms"
-provider = "twilio"
-account_sid = "{posting.ACCOUNT}"
-auth_token = "{posting.TOKEN}"
-from = "{posting.SENDER}"
+provider = "{parameters.provider}"
+{posting.PROVIDERS[parameters.provider].settings}
 base_url = "http://127.0.0.1:{stub.port}"
-connections = {connections}
+connections = {parameters.connections}
 rate = "{RATE}/s"
 price = 350
 """

@@ -1,9 +1,9 @@
-"""A stub SMS provider that costs as little as Python can: every POST is answered as a new message of Twilio's.
+"""A stub SMS provider that costs as little as Python can: every POST is answered as a new message of its provider's.
 
     python -m benchmarks.stub [--processes N]      prints its port; GET / tells how many messages it took
 
-The sid is random, as the real one is: sids in order would be kinder to the engine's index than reality. Only loopback,
-no delay, no failure, no receipts. It ends with the process that started it.
+Twilio's and eSMS's paths are told apart. The id is random, as the real one is: ids in order would be kinder to the
+engine's index than reality. Only loopback, no delay, no failure, no receipts. It ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def _answer(status: str, body: str) -> bytes:
     return (head + body).encode()
 
 
-_BEFORE, _AFTER = _answer("201 Created", json.dumps(_MESSAGE)).split(_MARK.encode())
+_TWILIO = tuple(_answer("201 Created", json.dumps(_MESSAGE)).split(_MARK.encode()))
+_ESMS = tuple(
+    _answer("200 OK", json.dumps({"CodeResult": "100", "CountRegenerate": 0, "SMSID": _MARK})).split(_MARK.encode())
+)
 
 
 class Provider(asyncio.Protocol):
@@ -82,7 +85,8 @@ class Provider(asyncio.Protocol):
     def _reply(self, data: bytes, start: int) -> bytes:
         if data.startswith(b"POST ", start):
             self._taken[self._place] += 1
-            return b"%b%032x%b" % (_BEFORE, random.getrandbits(128), _AFTER)
+            before, after = _ESMS if data.startswith(b"POST /MainService.svc/", start) else _TWILIO
+            return b"%b%032x%b" % (before, random.getrandbits(128), after)
         return _answer("200 OK", json.dumps({"taken": sum(self._taken)}))
 
 

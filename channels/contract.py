@@ -22,7 +22,9 @@ class ErrorKind(StrEnum):
     TRANSIENT = "transient"
     """Try again later, with backoff, a bounded number of times."""
     THROTTLED = "throttled"
-    """Not processed: wait `retry_after`; the attempt is not counted."""
+    """Not processed: the whole account waits `retry_after`; the attempt is not counted."""
+    POSTPONED = "postponed"
+    """Not processed: this delivery waits `retry_after`, the account goes on; the attempt is not counted."""
     REJECTED = "rejected"
     """Final for this recipient."""
     OPTED_OUT = "opted_out"
@@ -106,7 +108,7 @@ class Outgoing:
     idempotency key or tracking id. `to`: the address in canonical form (+84…, an e-mail address, a user id).
     `callback_url`: where receipts of this delivery go, already carrying `key` ("" where receipts are off).
     `unsubscribe_url`: one-click address ("" for classes that cannot be refused). `sent_after`: when the claim was
-    made, for `ask`.
+    made, for `ask`. `repeated`: there was an attempt under this key before.
     """
 
     key: str
@@ -116,6 +118,7 @@ class Outgoing:
     callback_url: str = ""
     unsubscribe_url: str = ""
     sent_after: datetime | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,17 +230,21 @@ class Config(BaseModel):
 class Capabilities:
     """What the engine may count on.
 
-    `deduplicates_for`: seconds within which the provider drops a repeated key (0: never). `can_ask`: it can be asked
-    whether it has a message. `tracks`: receipts carry our key. `max_length`: characters of a body, 0 for no limit.
+    `deduplicates_for`: seconds within which the provider drops a repeated key (0: never);
+    `deduplicates_within_day_of`: and only on the same calendar day of this time zone ("": on any). `can_ask`: it can
+    be asked whether it has a message. `tracks`: receipts carry our key. `max_length`: characters of a body, 0 for no
+    limit.
+    `templates_only`: the channels on which only what the provider has registered may be said.
     """
 
     max_length: int = 0
-    templates_only: bool = False
+    templates_only: tuple[str, ...] = ()
     receipts: bool = False
     inbound: bool = False
     deduplicates_for: int = 0
     can_ask: bool = False
     tracks: bool = True
+    deduplicates_within_day_of: str = ""
 
 
 class Adapter(Protocol):
@@ -251,7 +258,7 @@ class Adapter(Protocol):
     Config: ClassVar[type[Config]]
     capabilities: ClassVar[Capabilities]
     proof: ClassVar[ReceiptState]
-    """The state that counts as reached and ends the cascade."""
+    """The state that counts as reached and ends the cascade (see `Proving` where that is not one for all)."""
 
     def __init__(self, config: Any, *, timeout: float) -> None:
         """`config` is an instance of the class's own `Config`; `timeout` in seconds, for a whole send."""
@@ -278,6 +285,16 @@ class Adapter(Protocol):
         ...
 
 
+@runtime_checkable
+class Proving(Protocol):
+    """An adapter whose proof depends on the channel or on its settings; it stands in the place of `proof`."""
+
+    @classmethod
+    def proof_on(cls, channel: str, config: Any) -> ReceiptState:
+        """The state that counts as reached on one of its channels, under these settings."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """A pair of tokens as a provider hands them out; `expires_at` (aware) is when `access` ends."""
@@ -293,30 +310,42 @@ class Tokens:
 class TokenVault(Protocol):
     """Where the rotating tokens of one account are kept; shared by all processes, encrypted."""
 
-    async def current(self) -> Tokens | None:
-        """The pair in use; None where the account was never authorised. Cached, so cheap enough for every send."""
+    async def current(self) -> Tokens:
+        """The pair in use; one that has ended long ago, with the configured refresh token, before the first rotation.
+
+        Kept in memory while it lasts, so cheap enough for every send. Raises SendError(THROTTLED) while the pair cannot
+        be read, and SendError(MISCONFIGURED) where it never can.
+        """
         ...
 
-    async def rotate(self, stale: Tokens | None, refresh: Callable[[Tokens], Awaitable[Tokens]]) -> Tokens:
+    async def rotate(self, stale: Tokens, refresh: Callable[[Tokens], Awaitable[Tokens]]) -> Tokens:
         """The pair that follows `stale`, made once for all processes.
 
         Under the account's one lock the pair is read again: one that is no longer `stale` is returned as it is;
         otherwise `refresh` is called with it, and what it gives is committed before it is returned. Raises what
-        `refresh` raises, and SendError(MISCONFIGURED) where there is no pair to begin with.
+        `refresh` raises, and SendError(THROTTLED) where the new pair could not be committed.
         """
         ...
 
 
 @runtime_checkable
 class TokenHolder(Protocol):
-    """An adapter whose provider hands out tokens that rotate: it is given its vault once, right after it is made."""
+    """An adapter whose provider hands out tokens that rotate: it is given its vault once, right after it is made.
+
+    One made only for `check`, `verify` or `parse` needs none.
+    """
+
+    @property
+    def first_refresh_token(self) -> str:
+        """The refresh token a person configured: where the chain of pairs begins."""
+        ...
 
     def use_vault(self, vault: TokenVault) -> None:
         """Keep the account's tokens there."""
         ...
 
-    async def keep_fresh(self) -> None:
-        """Rotate the tokens if they end soon, so that an idle account is not lost; raises SendError."""
+    async def keep_fresh(self) -> bool:
+        """Rotate the tokens if they end soon, so that an idle account is not lost; whether it did. Raises SendError."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -29,7 +30,8 @@ CONNECTIONS = 100
 """How many connections an account keeps unless its settings say otherwise."""
 _KEEPALIVE = 15.0
 """Seconds an idle connection is kept: shorter than servers keep theirs, so that a write rarely meets a closed one."""
-_FORM = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,19 @@ class Answer:
         """Seconds the provider asks us to wait, if it says so in seconds."""
         value = self.headers.get("Retry-After", "").strip()
         return float(value) if value.isascii() and value.isdigit() else None
+
+
+def web_address(value: str, *, hosts: tuple[str, ...], example: str) -> str:
+    """A setting that aims at a provider, without a slash at its end; raises ValueError, saying what would be right.
+
+    `hosts`: the provider's own, to which nothing travels unencrypted.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        raise ValueError(f"write an address like {example}")
+    if parts.scheme == "http" and parts.hostname.endswith(hosts):
+        raise ValueError("secrets would travel unencrypted; write https://")
+    return value.rstrip("/")
 
 
 def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str | None = None) -> ClientSession:
@@ -67,7 +82,7 @@ def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str |
 class LeasedBody(BytesPayload):
     """A body that is written only under its lease, and knows whether it was."""
 
-    def __init__(self, value: bytes, lease: Lease, content_type: str = _FORM) -> None:
+    def __init__(self, value: bytes, lease: Lease, content_type: str = FORM) -> None:
         super().__init__(value, content_type=content_type)
         self._lease = lease
         self._refusal: SendError | None = None
@@ -110,9 +125,11 @@ def unsent(error: Exception) -> SendError:
     return SendError(ErrorKind.TRANSIENT, "", "no connection to the provider; nothing was written")
 
 
-async def post(session: ClientSession, url: str, body: bytes, headers: Mapping[str, str], lease: Lease) -> Answer:
+async def post(
+    session: ClientSession, url: str, body: bytes, headers: Mapping[str, str], lease: Lease, content_type: str = FORM
+) -> Answer:
     """Post once, following no redirect; raises SendError for everything that is not an answer."""
-    payload = LeasedBody(body, lease)
+    payload = LeasedBody(body, lease, content_type)
     try:
         async with session.post(url, data=payload, headers=headers, allow_redirects=False) as response:
             return await _read(response)

@@ -7,14 +7,20 @@ from difflib import get_close_matches
 from typing import Final
 
 from channels.contract import Adapter
+from channels.esms_sms import EsmsSms
 from channels.smtp_email import SmtpEmail
 from channels.station import Station
+from channels.telegram_bot import TelegramBot
 from channels.twilio_sms import TwilioSms
+from channels.zalo import Zalo
 
 ADAPTERS: Final[Mapping[str, type[Adapter]]] = {
     "twilio": TwilioSms,
     "smtp": SmtpEmail,
+    "esms": EsmsSms,
+    "telegram": TelegramBot,
     "station": Station,
+    "zalo": Zalo,
 }
 """Adapters by provider, as `accounts.toml` names it."""
 

@@ -9,6 +9,7 @@ import redis
 from sqlalchemy import Engine
 
 from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.recovery import Recovery
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
@@ -19,10 +20,11 @@ from outreach.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a worker child sends and recovers with."""
+    """What a worker child sends and recovers with, and keeps tokens fresh."""
 
     dispatcher: Dispatcher
     recovery: Recovery
+    freshness: Freshness
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 DRAIN = "outreach.drain"
 RECOVER = "outreach.recover"
+KEEP_FRESH = "outreach.keep_fresh"
 _HINT_LIVES = 30
 """Seconds after which a hint that nobody took counts as lost."""
 
@@ -73,6 +74,13 @@ class Hints:
         self._send(RECOVER, Lane.REPLY, unknown)
         return True
 
+    def keep_fresh(self) -> bool:
+        """Hint that tokens be renewed before they end, unless a hint is on its way."""
+        if not self._client.set(_FRESHNESS, 1, nx=True, ex=_HINT_LIVES):
+            return False
+        self._send(KEEP_FRESH, Lane.REPLY)
+        return True
+
     def taken(self, account: str, lane: Lane, *, alone: bool) -> None:
         """The hint has been taken: another may follow, at once or (`alone`) when this child is done or dead."""
         if alone:
@@ -88,12 +96,16 @@ class Hints:
         """The recovery hint has been taken."""
         self._client.delete(_recovery(unknown))
 
+    def freshening(self) -> None:
+        """The hint to renew tokens has been taken."""
+        self._client.delete(_FRESHNESS)
+
     def _send(self, name: str, lane: Lane, *args: str | bool) -> None:
         self._app.send_task(name, args=args, queue=str(lane), ignore_result=True)
 
 
 def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
-    """Give the application its two tasks; `sending` gives the child's own dispatcher when the first one runs."""
+    """Give the application its tasks; `sending` gives the child's own dispatcher when the first one runs."""
 
     @app.task(name=DRAIN, bind=False)  # type: ignore[untyped-decorator]
     def drain(account: str, lane: str) -> None:
@@ -104,6 +116,11 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
         _quietly(lambda: hints.recovering(unknown=unknown))
         recovery = sending().recovery
         recovery.ask_unknown() if unknown else recovery.settle_lost()
+
+    @app.task(name=KEEP_FRESH, bind=False)  # type: ignore[untyped-decorator]
+    def keep_fresh() -> None:
+        _quietly(hints.freshening)
+        sending().freshness.keep()
 
 
 def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
@@ -127,6 +144,9 @@ def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drain
 
 def _key(account: str, lane: Lane) -> str:
     return f"outreach:hint:{account}:{lane}"
+
+
+_FRESHNESS = "outreach:hint:tokens"
 
 
 def _recovery(unknown: bool) -> str:

@@ -11,9 +11,10 @@ from outreach.planning import actions
 from outreach.planning.cascade import cascade_due
 from outreach.planning.occurrences import schedule_due
 from outreach.planning.planner import plan_scheduled
+from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
-from outreach.store import claims, deliveries, retention
+from outreach.store import arrivals, claims, deliveries, retention
 from outreach.tasks import Hints
 
 EVENTS_KEPT = timedelta(days=90)
@@ -36,9 +37,11 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("cascade", 2, lambda: cascade_due(runtime.engine, runtime.accounts, runtime.clock)),
         Tick("recover", 5, hints.recover),
         Tick("ask", 60, lambda: hints.recover(unknown=True)),
+        Tick("tokens", 600, hints.keep_fresh),
         Tick("expire", 10, lambda: expire(runtime)),
         Tick("cancelled", 5, lambda: actions.sweep_cancelled(runtime.engine, runtime.clock)),
         Tick("replay", 10, receiver.replay),
+        Tick("reach", 10, lambda: catch_up_all(runtime.engine, runtime.clock)),
         Tick("finish", 5, lambda: actions.finish_ended(runtime.engine, runtime.clock)),
         Tick("retention", 3600, lambda: retain(runtime)),
     ]
@@ -77,4 +80,5 @@ def expire(runtime: Runtime) -> int:
 def retain(runtime: Runtime) -> int:
     """Purge raw events past their retention."""
     with runtime.engine.begin() as connection:
+        arrivals.purge(connection, runtime.clock.now() - EVENTS_KEPT)
         return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)

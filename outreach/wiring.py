@@ -18,8 +18,10 @@ from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.recovery import Recovery
+from outreach.dispatch.vault import Vaults
 from outreach.domain.clock import Clock
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
@@ -80,7 +82,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
-        receiver=lambda: _receiver(engine, keys, clock, accounts),
+        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts),
     )  # fmt: skip
 
 
@@ -140,7 +142,7 @@ def _sending(
     me = myself()
     with engine.begin() as connection:
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    loop = SendingLoop(accounts.makers)
+    loop = SendingLoop(accounts.makers, Vaults(engine, keys).open)
     dispatcher = Dispatcher(
         engine=engine, buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),
@@ -149,9 +151,9 @@ def _sending(
         engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         lease_s=float(chosen.lease_seconds), public_url=chosen.public_url,
     )  # fmt: skip
-    return Sending(dispatcher, recovery)
+    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known))
 
 
-def _receiver(engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:
+def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:
     adapters = {name: make() for name, make in accounts.makers.items()}
-    return Receiver(engine, adapters, accounts.known, keys, clock)
+    return Receiver(engine, adapters, accounts.known, keys, clock, chosen.zone)

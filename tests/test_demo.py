@@ -20,6 +20,9 @@ from outreach.settings import PROJECT
 from outreach.store.engine import connect
 
 PEOPLE = 3000
+TO_PEOPLE = ("sms", "zalo_oa", "zalo_zns", "email", "telegram")
+KEYED = ("sms", "zalo_zns", "email")
+"""Channels whose providers are told our own key; on the others a message is found by the provider's id."""
 pytestmark = pytest.mark.slow
 
 
@@ -34,6 +37,19 @@ class Played:
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         return list(self.connection.execute(text(query), values))
+
+    def taken(self, channel: str) -> list[Entry]:
+        """What the simulator took on a channel."""
+        return [entry for entry in self.log if entry.outcome is Outcome.ACCEPTED and entry.channel == channel]
+
+    def left(self, channel: str) -> list[Any]:
+        """The deliveries of a channel that a provider took, whatever became of them afterwards."""
+        return self.rows(
+            "SELECT run_id, id, generation, provider_id FROM deliveries"
+            " WHERE channel = :channel AND (state IN ('accepted', 'delivered', 'read')"
+            " OR (state = 'failed' AND provider_id IS NOT NULL))",
+            channel=channel,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +86,53 @@ def test_everything_due_was_sent_and_answered(played: Played) -> None:
     open_states = ("planned", "sending", "unknown")
     assert [figures["deliveries"][state] for state in open_states] == [0, 0, 0]
     assert figures["by_channel"]["sms"]["accepted"] == 0
-    assert figures["by_channel"]["sms"]["delivered"] > PEOPLE / 2
+    assert figures["by_channel"]["sms"]["delivered"] > PEOPLE / 3
     assert figures["by_channel"]["loudspeaker"]["delivered"] > 0
 
 
-def test_each_message_that_left_is_in_the_log_exactly_once(played: Played) -> None:
-    left = played.rows(
-        "SELECT run_id, id, generation, channel FROM deliveries WHERE recipient_kind = 'contact'"
-        " AND (state IN ('accepted', 'delivered', 'read') OR (state = 'failed' AND provider_id IS NOT NULL))"
-    )
-    taken = Counter(entry.key for entry in played.log if entry.outcome is Outcome.ACCEPTED)
+@pytest.mark.parametrize("channel", TO_PEOPLE)
+def test_the_figures_of_a_channel_are_those_of_the_simulators_log(played: Played, channel: str) -> None:
+    counts, taken = played.figures["by_channel"][channel], played.taken(channel)
+    failed_later = len(played.left(channel)) - sum(counts[state] for state in ("accepted", "delivered", "read"))
+    assert taken
+    assert played.figures["sandbox"][channel] == len(taken)
+    assert counts["accepted"] + counts["delivered"] + counts["read"] + failed_later == len(taken)
+    assert counts["failed"] - failed_later == len(refused(played, channel))
+
+
+def refused(played: Played, channel: str) -> list[Entry]:
+    return [entry for entry in played.log if entry.outcome is Outcome.REFUSED and entry.channel == channel]
+
+
+@pytest.mark.parametrize("channel", TO_PEOPLE)
+def test_each_message_that_left_is_in_the_log_exactly_once(played: Played, channel: str) -> None:
+    keyed = channel in KEYED
+    left = [f"{row.run_id}.{row.id}.{row.generation}" if keyed else row.provider_id for row in played.left(channel)]
+    taken = Counter(entry.key if keyed else entry.provider_id for entry in played.taken(channel))
     assert set(taken.values()) == {1}
-    assert {f"{row.run_id}.{row.id}.{row.generation}" for row in left} == set(taken)
+    assert set(left) == set(taken)
+
+
+def test_templates_by_phone_and_sms_are_told_apart_although_they_go_to_the_same_numbers(played: Played) -> None:
+    zns, sms = ({entry.key for entry in played.taken(channel)} for channel in ("zalo_zns", "sms"))
+    assert zns.isdisjoint(sms)
+    assert {entry.to for entry in played.taken("zalo_zns")} & {entry.to for entry in played.taken("sms")}
+
+
+def test_whoever_zalo_does_not_reach_goes_on_to_the_next_channel(played: Played) -> None:
+    (closed,) = played.rows(
+        """
+        SELECT count(*) AS people, count(n.id) AS gone_on FROM deliveries d
+        LEFT JOIN deliveries n ON n.run_id = d.run_id AND n.recipient_id = d.recipient_id
+            AND n.recipient_kind = 'contact' AND n.step = d.step + 1
+        WHERE d.channel = 'zalo_oa' AND d.state = 'failed' AND d.reason = 'window_closed'
+        """
+    )
+    assert closed.people == closed.gone_on > 0
+
+
+def test_both_sms_gateways_are_used(played: Played) -> None:
+    assert {entry.provider for entry in played.taken("sms")} == {"twilio", "esms"}
 
 
 def test_nothing_is_in_the_log_that_is_not_in_the_database(played: Played) -> None:
@@ -91,7 +142,7 @@ def test_nothing_is_in_the_log_that_is_not_in_the_database(played: Played) -> No
             "SELECT run_id, id, generation, channel FROM deliveries WHERE recipient_kind = 'contact'"
         )
     }
-    assert {(entry.key, entry.channel) for entry in played.log} <= known
+    assert {(entry.key, entry.channel) for entry in played.log if entry.channel in KEYED} <= known
 
 
 def test_every_person_of_every_run_is_accounted_for(played: Played) -> None:
@@ -102,17 +153,16 @@ def test_every_person_of_every_run_is_accounted_for(played: Played) -> None:
         WHERE r.state NOT IN ('expired', 'scheduled') GROUP BY r.id, r.message, r.audience
         """
     )
-    assert {"gioi-thieu-dich-vu-cong", "huong-dan-nguoi-cao-tuoi", "gioi-thieu-doanh-nghiep"} <= {
-        run.message for run in runs
-    }
+    due = {"gioi-thieu-dich-vu-cong", "huong-dan-nguoi-cao-tuoi", "gioi-thieu-doanh-nghiep", "nhac-lich-hen"}
+    assert due | {"dong-hanh-cung-nguoi-than"} <= {run.message for run in runs}
     assert [(run.message, run.people) for run in runs] == [(run.message, run.audience) for run in runs]
     silent = played.rows("SELECT id FROM deliveries WHERE state = 'suppressed' AND reason IS NULL")
     assert silent == []
 
 
 def test_the_figures_are_those_of_the_log_and_the_rows(played: Played) -> None:
-    taken = Counter(entry.channel for entry in played.log if entry.outcome is Outcome.ACCEPTED)
-    assert played.figures["sandbox"] == {"sms": taken["sms"], "email": taken["email"]}
+    assert set(played.figures["sandbox"]) == set(TO_PEOPLE)
+    assert set(played.figures["by_channel"]) == {*TO_PEOPLE, "loudspeaker"}
     by_state = {row.state: row.n for row in played.rows("SELECT state, count(*) AS n FROM deliveries GROUP BY state")}
     said = {state: n for state, n in played.figures["deliveries"].items() if n and state != "total"}
     assert said == by_state
@@ -140,7 +190,7 @@ def test_who_counts_as_reached_has_a_proof_of_their_own_or_shares_an_address(pla
 
 def test_nothing_that_has_stopped_is_pointed_at_and_the_tables_fit_a_terminal(played: Played) -> None:
     assert "http://" not in played.said
-    assert "SMS and" in played.said
+    assert "Zalo templates (ZNS), " in played.said
     assert "OUTREACH_DATA_DIR=" not in played.said
     status = played.said[played.said.index("running at") : played.said.index("loudspeakers: the officers")]
     assert max(map(len, status.splitlines())) <= 80

@@ -109,3 +109,16 @@ def test_every_tick_runs_on_an_empty_installation(world: World, runtime: Runtime
     for tick in ticks(runtime, hints, runtime.receiver()):
         tick.run()
     assert (world.runs(), world.rows()) == ([], [])
+
+
+def test_tokens_are_kept_fresh_by_one_hint_at_a_time(hints: Hints, redis_url: str) -> None:
+    assert [hints.keep_fresh() for _ in range(3)] == [True, False, False]
+    assert waiting(redis_url, Lane.REPLY) == 1
+    hints.freshening()
+    assert hints.keep_fresh()
+
+
+def test_the_scheduler_hints_at_the_tokens(runtime: Runtime, hints: Hints, redis_url: str) -> None:
+    by_name = {tick.name: tick for tick in ticks(runtime, hints, runtime.receiver())}
+    by_name["tokens"].run()
+    assert waiting(redis_url, Lane.REPLY) == 1

@@ -9,8 +9,8 @@ from datetime import time
 
 from outreach.audience import cells
 from outreach.audience.cells import CLEAR, CellError
-from outreach.audience.headings import ATTR
-from outreach.audience.person_rows import Surroundings, mobile, unit_code
+from outreach.audience.headings import ATTR, IGNORED, Vocabulary
+from outreach.audience.person_rows import NEEDLESS, NO_HEADING, Surroundings, mobile, unit_code
 from outreach.audience.records import Record
 from outreach.audience.rejects import Problem, Reject, mask
 from outreach.domain.vietnamese import search_key
@@ -26,6 +26,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "unit_code": ("Mã đơn vị", "Mã đơn vị hành chính", "Mã xã", "Đơn vị"),
 }
 """Our columns and the Vietnamese headings they go by; `attr.<name>` comes on top."""
+
+CASES = Vocabulary(NAMES, required=("external_id",), needless=NEEDLESS, adjustable=True)
+"""The columns of a list of cases."""
 
 END_OF_DAY = time(23, 59)
 """A due date without an hour is due when that day ends."""
@@ -50,7 +53,7 @@ class CaseRowReader:
     """Reads records with the given columns."""
 
     def __init__(self, columns: tuple[str, ...], around: Surroundings) -> None:
-        self._columns = tuple(enumerate(columns))
+        self._columns = tuple((place, name) for place, name in enumerate(columns) if name != IGNORED)
         self._around = around
 
     def read(self, record: Record) -> StagedCase | Reject:
@@ -63,10 +66,10 @@ class CaseRowReader:
                 if text := cells.tidy(cell):
                     _take(draft, column, text)
             except ValueError as error:
-                problems.append(Problem(column, mask(column, cell), str(error)))
+                problems.append(Problem(column, mask(column, cell), *cells.reasons(error)))
         case = draft.case
         if not case.external_id and not any(problem.column == "external_id" for problem in problems):
-            problems.append(Problem("external_id", "", "the case has no number"))
+            problems.append(Problem("external_id", "", "the case has no number", "thiếu số hồ sơ"))
         if draft.attrs:
             case.attrs = json.dumps(draft.attrs, ensure_ascii=False)
         return Reject(record.line, tuple(problems)) if problems else case
@@ -74,7 +77,7 @@ class CaseRowReader:
 
 def _take(draft: _Draft, column: str, text: str) -> None:
     if not column:
-        raise CellError("a value under no heading: name the column, or empty it")
+        raise CellError(*NO_HEADING)
     if column.startswith(ATTR):
         name = column.removeprefix(ATTR)
         if text == CLEAR:
@@ -83,7 +86,7 @@ def _take(draft: _Draft, column: str, text: str) -> None:
             draft.attrs[name] = text
         return
     if text == CLEAR:
-        raise CellError("a case needs it: it can be changed, not cleared")
+        raise CellError("a case needs it: it can be changed, not cleared", "hồ sơ phải có: sửa được, không xoá được")
     _TAKERS[column](draft, text)
 
 
@@ -111,7 +114,7 @@ def _due_at(draft: _Draft, text: str) -> None:
 def _state(draft: _Draft, text: str) -> None:
     state = _STATES.get(search_key(text))
     if state is None:
-        raise CellError("must be open or closed (đang xử lý, đã trả kết quả)")
+        raise CellError("must be open or closed (đang xử lý, đã trả kết quả)", "phải là đang xử lý hoặc đã trả kết quả")
     draft.case.state = state.value
 
 

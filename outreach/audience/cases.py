@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from outreach.audience.case_rows import NAMES, CaseRowReader
-from outreach.audience.delimited import DelimitedFile
-from outreach.audience.importing import ImportOptions, check_source
+from outreach.audience.case_rows import CASES, CaseRowReader
+from outreach.audience.importing import ImportOptions, Stopped, check_source
 from outreach.audience.person_rows import Surroundings
 from outreach.audience.records import Broken, Record
 from outreach.audience.rejects import Problem, Reject, RejectsFile
+from outreach.audience.tables import open_table
 from outreach.domain.privacy import KeyRing
 from outreach.store import cases, units
 from outreach.store.cases import CaseRefusal, MergedCases, StagedCase
 
 _REFUSALS = {
-    CaseRefusal.NOBODY: ("contact_external_id", "nobody you may see has this id or phone: import the person first"),
-    CaseRefusal.SEVERAL: ("phone", "several people have this phone: give contact_external_id"),
-    CaseRefusal.INCOMPLETE: ("due_at", "a new case needs its person, a title and a due date"),
+    CaseRefusal.NOBODY: (
+        "contact_external_id",
+        "nobody you may see has this id or phone: import the person first",
+        "không thấy ai có mã số hoặc số điện thoại này: nhập danh sách người trước",
+    ),
+    CaseRefusal.SEVERAL: (
+        "phone",
+        "several people have this phone: give contact_external_id",
+        "nhiều người dùng chung số này: ghi mã số người nộp",
+    ),
+    CaseRefusal.INCOMPLETE: (
+        "due_at",
+        "a new case needs its person, a title and a due date",
+        "hồ sơ mới phải có người nộp, tên thủ tục và ngày hẹn trả",
+    ),
 }
 
 
@@ -38,6 +50,9 @@ class CaseReport:
     duplicates: int = 0
     rejected: int = 0
     rejects_file: str = ""
+    sheet: str = ""
+    ignored: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
 
 def import_cases(
@@ -48,17 +63,19 @@ def import_cases(
     keys: KeyRing,
     options: ImportOptions,
     people: str = "main",
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> CaseReport:
-    """Import the cases of a CSV file; `people` names the list in which their persons are looked up.
+    """Import the cases of a CSV file or a workbook; `people` names the list in which their persons are looked up.
 
     A case found again (same `source`, external id) is brought up to date; one that left the list stays as it is.
     Raises OutreachError for a file that is not readable text with known headings; then nothing was stored.
     """
     check_source(source)
-    table = DelimitedFile.open(path, NAMES, required=("external_id",), encoding=options.encoding)
-    totals = CaseReport()
-    with engine.connect() as connection, RejectsFile(path, options.rejects_dir) as rejects:
+    table = open_table(path, CASES, options.choice)
+    notes = table.notes
+    totals = CaseReport(sheet=notes.sheet, ignored=notes.ignored, converted=notes.converted)
+    with engine.connect() as connection, RejectsFile(path, options.rejects_dir, options.language) as rejects:
         connection.detach()
         cases.prepare(connection)
         reader = CaseRowReader(table.columns, _surroundings(connection, keys, options))
@@ -70,9 +87,11 @@ def import_cases(
                 connection.commit()
             totals = _sum(totals, len(chunk), merged, len(refused))
             if progress:
-                progress(totals.rows)
+                progress(totals.rows, table.expected)
+            if stop():
+                raise Stopped(totals.rows)
         connection.rollback()
-        return CaseReport(**{**asdict(totals), "rejects_file": str(rejects.path) if totals.rejected else ""})
+        return replace(totals, rejects_file=str(rejects.path) if totals.rejected else "")
 
 
 def _chunk(
@@ -92,7 +111,8 @@ def _chunk(
 
 
 def _sum(totals: CaseReport, rows: int, merged: MergedCases, rejected: int) -> CaseReport:
-    return CaseReport(
+    return replace(
+        totals,
         rows=totals.rows + rows,
         added=totals.added + merged.added,
         updated=totals.updated + merged.updated,
@@ -109,9 +129,9 @@ def _surroundings(connection: Connection, keys: KeyRing, options: ImportOptions)
 
 
 def _broken(row: Broken) -> Reject:
-    return Reject(row.line, (Problem("", "", row.reason),))
+    return Reject(row.line, (Problem("", "", row.reason, row.vietnamese),))
 
 
 def _refused(line: int, why: CaseRefusal) -> Reject:
-    column, reason = _REFUSALS[why]
-    return Reject(line, (Problem(column, "", reason),))
+    column, reason, vietnamese = _REFUSALS[why]
+    return Reject(line, (Problem(column, "", reason, vietnamese),))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from outreach.domain.email_addresses import EmailError
+from outreach.domain.phones import PhoneError
 from outreach.domain.vietnamese import nfc, search_key
+from outreach.domain.words import Channel
 
 MAX_CELL = 500
 """Characters of one cell."""
@@ -16,14 +19,39 @@ CLEAR = "-"
 """A cell that clears what is stored."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
-_VIETNAMESE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_AFTER_APOSTROPHE = ("=", "+", "-", "@")
+"""Before one of these an apostrophe may stand, so that no spreadsheet takes the cell for a formula."""
+_SPREADSHEET = ("'", "#")
+_FORMULA_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d{1,2}")
+"""A long number as a spreadsheet shows it: `1,23457E+11`."""
+_FOREIGN_SIGNS = re.compile("[\u0080-\u009f\u00a1-\u00a9\u00ab-\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7]")
+"""Signs that no name has: text of an old font, or UTF-8 read as something else."""
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T]00:00(?::00(?:\.0+)?)?)?")
+_VIETNAMESE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]00:00(?::00)?)?")
+_LETTER = re.compile(r"[^\W\d_]")
+_SERIAL = re.compile(r"\d{5}")
+_SERIAL_ZERO = date(1899, 12, 30)
+"""Day 0 of Excel's count, from the first of March 1900 on (before it, Excel has a day too many)."""
 _YEAR = re.compile(r"\d{4}")
 _FIRST_YEAR = 1900
 
 
 class CellError(ValueError):
-    """A filled cell that cannot be used; the text says why."""
+    """A filled cell that cannot be used; the text says why, `vietnamese` says it for people who read Vietnamese."""
+
+    def __init__(self, english: str, vietnamese: str) -> None:
+        super().__init__(english)
+        self.vietnamese = vietnamese
+
+
+def reasons(error: ValueError) -> tuple[str, str]:
+    """What is wrong with a cell, in English and in Vietnamese, of any error that reading one raises."""
+    if isinstance(error, CellError):
+        return str(error), error.vietnamese
+    if isinstance(error, PhoneError | EmailError):
+        return str(error), error.problem.vietnamese
+    return str(error), str(error)
 
 
 def tidy(cell: str) -> str:
@@ -32,16 +60,27 @@ def tidy(cell: str) -> str:
     if not text.isascii():
         text = nfc(text).strip("\u200b\u200e\u200f\ufeff\u00a0 ")
     if len(text) > MAX_CELL:
-        raise CellError(f"longer than {MAX_CELL} characters")
-    if _CONTROL.search(text):
-        raise CellError("holds a control character: type the value again")
+        raise CellError(f"longer than {MAX_CELL} characters", f"dài hơn {MAX_CELL} ký tự")
+    if not text.isprintable() and _CONTROL.search(text):
+        raise CellError("holds a control character: type the value again", "có ký tự điều khiển: hãy gõ lại giá trị")
+    return _of_a_spreadsheet(text) if text[:1] in _SPREADSHEET else text
+
+
+def _of_a_spreadsheet(text: str) -> str:
+    """The text without the apostrophe that keeps a formula from running; raises CellError for a formula's error."""
+    if text[1:2] in _AFTER_APOSTROPHE and text.startswith("'"):
+        return text[1:]
+    if _FORMULA_ERROR.fullmatch(text):
+        raise CellError(
+            "a formula that went wrong: mend it in the workbook", "công thức bị lỗi: sửa lại trong bảng tính"
+        )
     return text
 
 
 def one_line(text: str) -> str:
     """The text with single spaces; raises CellError for a line break."""
     if "\n" in text:
-        raise CellError("holds a line break")
+        raise CellError("holds a line break", "có dấu xuống dòng")
     return text if "  " not in text and "\t" not in text else " ".join(text.split())
 
 
@@ -49,32 +88,46 @@ def full_name(text: str) -> str:
     """A name of at most 200 characters with a letter in it."""
     name = one_line(text)
     if len(name) > 200:
-        raise CellError("a name may have at most 200 characters")
+        raise CellError("a name may have at most 200 characters", "tên dài quá 200 ký tự")
     if name == CLEAR:
-        raise CellError("the name is empty")
-    if not any(letter.isalpha() for letter in name):
-        raise CellError("a name needs a letter")
+        raise CellError("the name is empty", "thiếu họ tên")
+    if not _LETTER.search(name):
+        raise CellError("a name needs a letter", "họ tên phải có chữ cái")
+    if not name.isascii() and _FOREIGN_SIGNS.search(name):
+        raise CellError(
+            "holds signs that no name has: text of an old font (import with --encoding tcvn3 or vni), or damaged",
+            "có ký hiệu lạ trong họ tên: chữ phông cũ (nhập với --encoding tcvn3 hoặc vni) hoặc bị hỏng",
+        )
     return name
 
 
 def external_id(text: str) -> str:
     """A list's own number for a person or a case: at most 200 characters, not starting with `~`."""
     if text == CLEAR:
-        raise CellError("an external id cannot be cleared: leave the cell blank")
+        raise CellError("an external id cannot be cleared: leave the cell blank", "không thể xoá mã số: để trống ô")
     if text.startswith("~"):
-        raise CellError('may not start with "~"')
+        raise CellError('may not start with "~"', 'không được bắt đầu bằng "~"')
     if len(text) > 200:
-        raise CellError("may have at most 200 characters")
+        raise CellError("may have at most 200 characters", "dài quá 200 ký tự")
+    if _ROUNDED.fullmatch(text):
+        raise CellError(
+            "a number a spreadsheet has rounded: format the column as text and type it again",
+            "số đã bị bảng tính làm tròn: định dạng cột là văn bản rồi nhập lại",
+        )
     return one_line(text)
 
 
-def birth_date(text: str, today: date) -> date:
-    """A day from 1900 to `today`; a year alone is its first of January."""
-    day = calendar_day(text)
+def birth_date(text: str, today: date, *, serials: bool = False) -> date:
+    """A day from 1900 to `today`; a year alone is its first of January.
+
+    `serials`: five digits are Excel's count of days, as a workbook holds a date that was not formatted as one.
+    """
+    serial = serials and _SERIAL.fullmatch(text)
+    day = _SERIAL_ZERO + timedelta(days=int(text)) if serial else calendar_day(text)
     if day.year < _FIRST_YEAR:
-        raise CellError(f"before {_FIRST_YEAR}")
+        raise CellError(f"before {_FIRST_YEAR}", f"trước năm {_FIRST_YEAR}")
     if day > today:
-        raise CellError("in the future")
+        raise CellError("in the future", "ở tương lai")
     return day
 
 
@@ -88,27 +141,32 @@ def calendar_day(text: str) -> date:
     elif _YEAR.fullmatch(text):
         year, month, day = text, "1", "1"
     else:
-        raise CellError("not a date: write YYYY-MM-DD, DD/MM/YYYY or a year")
+        raise CellError(
+            "not a date: write YYYY-MM-DD, DD/MM/YYYY or a year", "không phải ngày: viết 31/12/1990 hoặc chỉ năm 1990"
+        )
     try:
         return date(int(year), int(month), int(day))
     except ValueError:
-        raise CellError("no such day in the calendar") from None
+        raise CellError("no such day in the calendar", "ngày không có trong lịch") from None
 
 
 def moment(text: str, zone: ZoneInfo, *, without_time: time) -> datetime:
     """A date, with `HH:MM` after it or at `without_time`, local to `zone`; raises CellError."""
     day, _, clock = text.replace("T", " ").partition(" ")
     if _YEAR.fullmatch(day):
-        raise CellError("not a date: write YYYY-MM-DD or DD/MM/YYYY, and HH:MM after it where the hour matters")
+        raise CellError(
+            "not a date: write YYYY-MM-DD or DD/MM/YYYY, and HH:MM after it where the hour matters",
+            "không phải ngày: viết 31/12/2026, thêm giờ như 08:30 nếu cần",
+        )
     try:
         at = time.fromisoformat(clock.strip()) if clock.strip() else without_time
     except ValueError:
-        raise CellError("the time of the day must be HH:MM") from None
+        raise CellError("the time of the day must be HH:MM", "giờ phải viết như 08:30") from None
     if at.tzinfo is not None:
-        raise CellError("times are local: leave the offset out")
+        raise CellError("times are local: leave the offset out", "giờ địa phương: bỏ phần múi giờ")
     found = calendar_day(day)
     if not 2000 <= found.year <= 2100:
-        raise CellError("the year must lie between 2000 and 2100")
+        raise CellError("the year must lie between 2000 and 2100", "năm phải từ 2000 đến 2100")
     return datetime.combine(found, at, zone)
 
 
@@ -170,20 +228,55 @@ _TAGS = _words(
 @lru_cache(maxsize=1 << 12)
 def sex(text: str) -> str:
     """`male`, `female` or `other`, in English or Vietnamese."""
-    return _one_of(_SEX, text, "must be nam, nữ or khác (male, female, other)")
+    return _one_of(_SEX, text, "must be nam, nữ or khác (male, female, other)", "phải là nam, nữ hoặc khác")
 
 
 @lru_cache(maxsize=1 << 12)
 def kind(text: str) -> str:
     """`person` or `business`, in English or Vietnamese."""
-    return _one_of(_KIND, text, "must be người dân or doanh nghiệp (person, business)")
+    what = "must be người dân or doanh nghiệp (person, business)"
+    return _one_of(_KIND, text, what, "phải là người dân hoặc doanh nghiệp")
 
 
-def _one_of(words: Mapping[str, str], text: str, what: str) -> str:
+def _one_of(words: Mapping[str, str], text: str, what: str, vietnamese: str) -> str:
     found = words.get(search_key(text))
     if found is None:
-        raise CellError(what)
+        raise CellError(what, vietnamese)
     return found
+
+
+_CHANNELS = _words(
+    {
+        "sms": "tin nhan,nhan tin,dien thoai",
+        "zalo_oa": "zalo,zalo oa",
+        "zalo_zns": "zns",
+        "email": "thu dien tu,e mail,mail,thu",
+        "telegram": "",
+        "": "tat ca,moi kenh,all,tat ca cac kenh",
+    }
+)
+_PURPOSES = {"quang cao": "advertising", "tiep thi": "advertising", "khuyen mai": "advertising"}
+"""How lists call the purpose that advertising needs."""
+
+
+@lru_cache(maxsize=1 << 10)
+def consent_channel(text: str) -> str:
+    """The channel a consent holds for, in English or Vietnamese; "" for all."""
+    found = _CHANNELS.get(search_key(text))
+    if found is None or (found and not Channel(found).to_people):
+        raise CellError(
+            "not a channel: write sms, zalo_oa, zalo_zns, email or telegram, or leave it blank for all",
+            "không phải kênh: viết sms, zalo_oa, zalo_zns, email hoặc telegram, để trống nếu là tất cả",
+        )
+    return found
+
+
+@lru_cache(maxsize=1 << 10)
+def consent_purpose(text: str) -> str:
+    """What was agreed to; `quảng cáo` is what the law calls advertising."""
+    if len(text) > 200:
+        raise CellError("may have at most 200 characters", "dài quá 200 ký tự")
+    return _PURPOSES.get(search_key(text)) or one_line(text)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -198,7 +291,10 @@ def language(text: str) -> str:
     key = search_key(text)
     found = _LANGUAGE.get(key.removeprefix("tieng ")) or _LANGUAGE.get(key)
     if found is None and not _CODE.fullmatch(text):
-        raise CellError("not a language: write its code (vi, hmn, km) or its Vietnamese name")
+        raise CellError(
+            "not a language: write its code (vi, hmn, km) or its Vietnamese name",
+            "không phải ngôn ngữ: viết mã (vi, hmn, km) hoặc tên tiếng Việt",
+        )
     return found or text
 
 
@@ -207,12 +303,12 @@ def tags(text: str) -> list[str]:
     given = {" ".join(word.split()).casefold() for word in re.split(r"[,;|\n]", text)} - {""}
     words = {_TAGS.get(search_key(word), word) for word in given}
     if any(len(word) > 60 for word in words):
-        raise CellError("a tag may have at most 60 characters")
+        raise CellError("a tag may have at most 60 characters", "một nhãn dài quá 60 ký tự")
     return sorted(words)
 
 
 def account_id(text: str) -> str:
     """A user or chat id: digits only."""
     if not re.fullmatch(r"\d{3,25}", text, re.ASCII):
-        raise CellError("not an id: it has digits only")
+        raise CellError("not an id: it has digits only", "không phải mã tài khoản: chỉ gồm chữ số")
     return text

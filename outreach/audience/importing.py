@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -12,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
-from outreach.audience.delimited import DelimitedFile
-from outreach.audience.person_rows import NAMES, Read, RowReader, Surroundings
+from outreach.audience.headings import Wishes
+from outreach.audience.person_rows import PEOPLE, Read, RowReader, Surroundings
 from outreach.audience.records import Broken, Record
-from outreach.audience.rejects import Problem, Reject, RejectsFile
+from outreach.audience.rejects import MendFile, Problem, Reject, RejectsFile
+from outreach.audience.tables import Choice, Table, open_table
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import EVERYTHING, Scope
@@ -26,11 +28,41 @@ from outreach.store.contact_import import Merged, Refusal, StagedPerson
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 
 _REFUSALS = {
-    Refusal.OTHER_PERSON: ("external_id", "another person has this id further up in the file"),
-    Refusal.AMBIGUOUS: ("external_id", "several people have this name, birth date, sex and unit: give the external id"),
-    Refusal.FOREIGN: ("unit_code", "the person is not of your unit: you cannot add or change them"),
-    Refusal.ERASED: ("external_id", "the person asked to be erased: take them off the list"),
-    Refusal.NO_GUARDIAN: ("guardian_external_id", "nobody in this list has this id"),
+    Refusal.OTHER_PERSON: (
+        "external_id",
+        "another person has this id further up in the file",
+        "mã số này đã thuộc về người khác ở phía trên",
+    ),
+    Refusal.AMBIGUOUS: (
+        "external_id",
+        "several people have this name, birth date, sex and unit: give the external id",
+        "nhiều người trùng họ tên, ngày sinh, giới tính, đơn vị: ghi mã số",
+    ),
+    Refusal.FOREIGN: (
+        "unit_code",
+        "the person is not of your unit: you cannot add or change them",
+        "người này không thuộc đơn vị của bạn: không thể thêm hoặc sửa",
+    ),
+    Refusal.ERASED: (
+        "external_id",
+        "the person asked to be erased: take them off the list",
+        "người này đã yêu cầu xoá dữ liệu: bỏ khỏi danh sách",
+    ),
+    Refusal.NO_GUARDIAN: (
+        "guardian_external_id",
+        "nobody in this list has this id",
+        "không ai trong danh sách có mã số này",
+    ),
+    Refusal.CIRCLE: (
+        "guardian_external_id",
+        "guardians in a circle: the person would be their own guardian's guardian",
+        "người giám hộ vòng tròn: người này lại là người giám hộ của người giám hộ mình",
+    ),
+    Refusal.MINOR_GUARDIAN: (
+        "guardian_external_id",
+        "the guardian is under 18: name a grown-up",
+        "người giám hộ chưa đủ 18 tuổi: ghi người đã thành niên",
+    ),
 }
 
 
@@ -38,8 +70,9 @@ _REFUSALS = {
 class ImportOptions:
     """How to import. `today` bounds dates of birth; `accounts` says to which Zalo OA and bot the file's ids belong.
 
-    `encoding` None: UTF-8, with or without BOM. `rejects_dir` None: beside the file. `dry_run` stores nothing.
-    `zone` is that of the file's dates and times.
+    `encoding` None: UTF-8, or UTF-16 with its mark; `sheet` None: the only one of a workbook; `wishes`: columns to
+    ignore and what others mean. `rejects_dir` None: beside the file; `to_mend`: a file for the rejected rows
+    themselves; `language`: of the reasons, `vi` or English. `dry_run` stores nothing. `zone`: of dates and times.
     """
 
     today: date
@@ -50,13 +83,23 @@ class ImportOptions:
     accounts: Mapping[Channel, str] = field(default_factory=dict)
     scope: Scope = EVERYTHING
     zone: ZoneInfo = HANOI
+    sheet: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+    to_mend: Path | None = None
+    language: str = "en"
+
+    @property
+    def choice(self) -> Choice:
+        """How the file is to be read."""
+        return Choice(self.encoding, self.sheet, self.wishes)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What became of the rows: `rows` = added + updated + unchanged + duplicates + rejected.
 
-    `mended`: good rows with a number or code put right; `rejects_file`: "" when nothing was rejected.
+    `mended`: good rows with a number or code put right; `rejects_file`: "" when nothing was rejected; `sheet`: "" for a
+    text file; `ignored`, `converted`: headings of columns that were left out, or turned from an old font into Unicode.
     """
 
     rows: int = 0
@@ -67,10 +110,21 @@ class ImportReport:
     rejected: int = 0
     mended: int = 0
     rejects_file: str = ""
+    sheet: str = ""
+    ignored: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
 
-Progress = Callable[[int], None]
-"""Told after every stored chunk how many rows are done."""
+class Stopped(OutreachError):
+    """An import was stopped between two chunks: what is good of the first `rows` rows is stored, all of it whole."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(f"stopped: {rows:,} rows are in (those that are good); run the same command again to finish")
+        self.rows = rows
+
+
+Progress = Callable[[int, int], None]
+"""Told after every stored chunk how many rows are done, and about how many there are."""
 
 
 def import_file(
@@ -81,16 +135,22 @@ def import_file(
     keys: KeyRing,
     options: ImportOptions,
     progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> ImportReport:
-    """Import the people of a CSV file into the list `source`; the good rows are stored, the others written down.
+    """Import the people of a CSV file or a workbook into the list `source`; good rows are stored, others written down.
 
-    Raises OutreachError for a file that is not readable text with known headings; then nothing was stored.
+    Raises OutreachError for a file that is not readable text with known headings, EncodingInDoubt where its text looks
+    like an old font's; then nothing was stored. Raises Stopped after the chunk in which `stop` begins to be true.
     """
     check_source(source)
-    table = DelimitedFile.open(path, NAMES, required=("full_name",), encoding=options.encoding)
-    with engine.connect() as connection, RejectsFile(path, options.rejects_dir) as rejects:
+    table = open_table(path, PEOPLE, options.choice)
+    with (
+        engine.connect() as connection,
+        RejectsFile(path, options.rejects_dir, options.language) as rejects,
+        MendFile(options.to_mend, table, options.language) as to_mend,
+    ):
         connection.detach()
-        work = _Import(connection, table, source, keys, options, rejects, progress)
+        work = _Import(connection, table, source, keys, options, rejects, to_mend, progress, stop)
         return work.run()
 
 
@@ -102,17 +162,58 @@ def check_source(name: str) -> None:
         )
 
 
+class _Lines:
+    """A set of line numbers in a bit each: a million rows may wait for their guardians."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+        self.count = 0
+
+    def add(self, lines: Iterable[int]) -> None:
+        """Add lines that are not in it."""
+        for line in lines:
+            if line >= 8 * len(self._bits):
+                self._bits.extend(bytes(line // 8 + 1024 - len(self._bits)))
+            self._bits[line >> 3] |= 1 << (line & 7)
+            self.count += 1
+
+    def __contains__(self, line: int) -> bool:
+        return line < 8 * len(self._bits) and bool(self._bits[line >> 3] >> (line & 7) & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some rows as they stand, those that can be stored by their lines, and the others."""
+
+    rows: list[Record | Broken]
+    good: dict[int, Read]
+    rejects: list[Reject]
+
+
+def _read_chunk(reader: RowReader, rows: Iterator[Record | Broken], size: int) -> _Chunk:
+    chunk = _Chunk(list(islice(rows, size)), {}, [])
+    for row in chunk.rows:
+        read = _broken(row) if isinstance(row, Broken) else reader.read(row)
+        if isinstance(read, Reject):
+            chunk.rejects.append(read)
+        else:
+            chunk.good[row.line] = read
+    return chunk
+
+
 @dataclass(slots=True)
 class _Import:
     """One run over one file."""
 
     connection: Connection
-    table: DelimitedFile
+    table: Table
     source: str
     keys: KeyRing
     options: ImportOptions
     rejects: RejectsFile
+    to_mend: MendFile
     progress: Progress | None
+    stop: Callable[[], bool]
     total: Merged = field(default_factory=Merged)
     rows: int = 0
     mended: int = 0
@@ -121,54 +222,55 @@ class _Import:
         contact_import.prepare(self.connection, self.source)
         reader = RowReader(self.table.columns, self._surroundings())
         self._end_of_chunk()
-        waiting, before = self._pass(reader, self.table.rows()), 0
-        while waiting and len(waiting) != before:
-            before = len(waiting)
-            waiting = self._pass(reader, self._only(waiting))
-        self.rows += len(waiting)
-        self.rejects.add(_refused(line, Refusal.NO_GUARDIAN) for line in sorted(waiting))
+        waiting, before = self._pass(reader, self.table.rows(), last=False), 0
+        while waiting.count and waiting.count != before:
+            before = waiting.count
+            waiting = self._pass(reader, self._only(waiting), last=False)
+        if waiting.count:
+            self._pass(reader, self._only(waiting), last=True)
         if self.options.dry_run:
             self.connection.rollback()
         return self._report()
 
-    def _pass(self, reader: RowReader, rows: Iterator[Record | Broken]) -> set[int]:
-        """Read rows chunk by chunk; returns the lines that must wait for a guardian further down."""
-        all_waiting: set[int] = set()
-        while chunk := list(islice(rows, self.options.chunk_rows)):
-            waiting = self._chunk(reader, chunk)
-            all_waiting |= waiting
-            self.rows += len(chunk) - len(waiting)
-            self._end_of_chunk()
-            if self.progress:
-                self.progress(self.rows)
+    def _pass(self, reader: RowReader, rows: Iterator[Record | Broken], *, last: bool) -> _Lines:
+        """Read rows chunk by chunk; returns the lines that must wait for a guardian, none in the last pass."""
+        all_waiting = _Lines()
+        with ThreadPoolExecutor(1) as ahead:
+            # The next chunk is read while the database works on this one.
+            reading = ahead.submit(_read_chunk, reader, rows, self.options.chunk_rows)
+            while (chunk := reading.result()).rows:
+                reading = ahead.submit(_read_chunk, reader, rows, self.options.chunk_rows)
+                waiting = self._store(chunk, last=last)
+                all_waiting.add(waiting)
+                self.rows += len(chunk.rows) - len(waiting)
+                self._end_of_chunk()
+                if self.progress:
+                    self.progress(self.rows, self.table.expected)
+                if self.stop():
+                    raise Stopped(self.rows)
         return all_waiting
 
-    def _chunk(self, reader: RowReader, chunk: list[Record | Broken]) -> set[int]:
-        rejects: list[Reject] = []
-        good: dict[int, Read] = {}
-        for row in chunk:
-            read = _broken(row) if isinstance(row, Broken) else reader.read(row)
-            if isinstance(read, Reject):
-                rejects.append(read)
-            else:
-                good[row.line] = read
+    def _store(self, chunk: _Chunk, *, last: bool) -> set[int]:
+        good = chunk.good
         merged = self._merge([read.person for read in good.values()])
-        waiting = {line for line, why in merged.refused if why is Refusal.NO_GUARDIAN}
-        refused = [(line, why) for line, why in merged.refused if line not in waiting]
-        rejects += [_refused(line, why) for line, why in refused]
+        waiting = {line for line, why in merged.refused if why.may_pass and not last}
+        rejects = chunk.rejects + [_refused(line, why) for line, why in merged.refused if line not in waiting]
         self.mended += sum(read.mended for read in good.values()) - sum(good[line].mended for line, _ in merged.refused)
-        self.rejects.add(sorted(rejects, key=lambda reject: reject.line))
+        rejects.sort(key=lambda reject: reject.line)
+        self.rejects.add(rejects)
+        self.to_mend.add(rejects, chunk.rows)
         return waiting
 
     def _merge(self, people: list[StagedPerson]) -> Merged:
-        merged = contact_import.merge(self.connection, self.source, people, scope=self.options.scope)
+        options = self.options
+        merged = contact_import.merge(self.connection, self.source, people, scope=options.scope, today=options.today)
         self.total.added += merged.added
         self.total.updated += merged.updated
         self.total.unchanged += merged.unchanged
         self.total.duplicates += merged.duplicates
         return merged
 
-    def _only(self, lines: set[int]) -> Iterator[Record | Broken]:
+    def _only(self, lines: _Lines) -> Iterator[Record | Broken]:
         return (row for row in self.table.rows() if row.line in lines)
 
     def _end_of_chunk(self) -> None:
@@ -176,12 +278,12 @@ class _Import:
             self.connection.commit()
 
     def _surroundings(self) -> Surroundings:
-        options = self.options
+        options, serials = self.options, bool(self.table.notes.sheet)
         paths = units.paths(self.connection)
-        return Surroundings(self.keys, paths, options.today, options.zone, options.accounts, options.scope)
+        return Surroundings(self.keys, paths, options.today, options.zone, options.accounts, options.scope, serials)
 
     def _report(self) -> ImportReport:
-        total, rejected = self.total, self.rejects.written
+        total, rejected, notes = self.total, self.rejects.written, self.table.notes
         return ImportReport(
             rows=self.rows,
             added=total.added,
@@ -191,13 +293,16 @@ class _Import:
             rejected=rejected,
             mended=self.mended,
             rejects_file=str(self.rejects.path) if rejected else "",
+            sheet=notes.sheet,
+            ignored=notes.ignored,
+            converted=notes.converted,
         )
 
 
 def _broken(row: Broken) -> Reject:
-    return Reject(row.line, (Problem("", "", row.reason),))
+    return Reject(row.line, (Problem("", "", row.reason, row.vietnamese),))
 
 
 def _refused(line: int, why: Refusal) -> Reject:
-    column, reason = _REFUSALS[why]
-    return Reject(line, (Problem(column, "", reason),))
+    column, reason, vietnamese = _REFUSALS[why]
+    return Reject(line, (Problem(column, "", reason, vietnamese),))

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from outreach.audience import cells
 from outreach.audience.cells import CLEAR, CellError
-from outreach.audience.headings import ATTR
+from outreach.audience.headings import ATTR, IGNORED, Vocabulary
 from outreach.audience.records import Record
 from outreach.audience.rejects import Problem, Reject, mask
 from outreach.domain.email_addresses import parse_email
@@ -23,14 +24,27 @@ from outreach.store.contact_import import Filled, StagedAddress, StagedConsent, 
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "external_id": ("Mã số", "Mã", "Mã định danh", "Mã người nhận", "ID"),
-    "full_name": ("Họ và tên", "Họ tên", "Tên", "Tên doanh nghiệp", "Họ và tên / Tên doanh nghiệp"),
-    "birth_date": ("Ngày sinh", "Năm sinh", "Ngày tháng năm sinh"),
-    "sex": ("Giới tính", "Phái"),
+    "full_name": ("Họ và tên", "Họ tên", "Họ tên đầy đủ", "Tên doanh nghiệp", "Họ và tên / Tên doanh nghiệp"),
+    "family_name": ("Họ", "Họ đệm", "Họ và đệm", "Họ và tên đệm", "Họ tên đệm", "Họ lót", "Họ và chữ lót"),
+    "middle_name": ("Đệm", "Tên đệm", "Chữ lót", "Tên lót"),
+    "given_name": ("Tên", "Tên gọi"),
+    "birth_date": ("Ngày sinh", "Năm sinh", "Ngày tháng năm sinh", "Ngày/tháng/năm sinh", "Sinh ngày"),
+    "sex": ("Giới tính", "Phái", "Nam/Nữ"),
     "kind": ("Loại", "Đối tượng", "Loại người nhận"),
     "occupation": ("Nghề nghiệp",),
     "language": ("Ngôn ngữ", "Tiếng nói", "Tiếng"),
     "unit_code": ("Mã đơn vị", "Mã đơn vị hành chính", "Mã xã", "Mã phường xã", "Đơn vị"),
-    "phone": ("Số điện thoại", "Điện thoại", "SĐT", "Di động", "Số di động"),
+    "phone": (
+        "Số điện thoại",
+        "Điện thoại",
+        "SĐT",
+        "Số ĐT",
+        "ĐT",
+        "Di động",
+        "Số di động",
+        "Điện thoại di động",
+        "ĐTDĐ",
+    ),
     "email": ("Thư điện tử", "E-mail", "Địa chỉ email", "Hộp thư"),
     "zalo_id": ("Mã Zalo", "Zalo"),
     "telegram_id": ("Mã Telegram", "Telegram"),
@@ -41,13 +55,41 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "consent_date": ("Ngày đồng ý",),
     "consent_method": ("Cách thức đồng ý", "Hình thức đồng ý"),
     "consent_evidence": ("Bằng chứng đồng ý", "Chứng cứ đồng ý"),
+    "attr.dia_chi": ("Địa chỉ", "Chỗ ở", "Nơi ở", "Nơi ở hiện tại", "Thường trú", "Nơi thường trú"),
+    "attr.dan_toc": ("Dân tộc",),
 }
-"""Our columns and the Vietnamese headings they go by; `attr.<name>` comes on top."""
+"""Our columns and the Vietnamese headings they go by; any other `attr.<name>` comes on top."""
+
+NEEDLESS = (
+    "STT", "TT", "Số TT", "Số thứ tự", "Thứ tự", "No", "Ghi chú", "Chú thích", "Ký nhận", "Ký tên", "Chữ ký", "Dòng",
+    "Lý do",
+)  # fmt: skip
+"""Headings of columns that tell nothing about a person: they are left out, and the report names them."""
+
+
+def _whole_name(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """`Tên` beside `Họ đệm` is the given name; standing alone it is the whole."""
+    split = "family_name" in columns or "middle_name" in columns
+    return columns if split else tuple("full_name" if name == "given_name" else name for name in columns)
+
+
+PEOPLE = Vocabulary(
+    NAMES,
+    required=("full_name",),
+    instead={"full_name": ("family_name", "given_name")},
+    needless=NEEDLESS,
+    arrange=_whole_name,
+    adjustable=True,
+)
+"""The columns of a list of people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What rows are read against. `unit_paths`: every unit's path by code; `accounts`: to which account ids belong."""
+    """What rows are read against. `unit_paths`: every unit's path by code; `accounts`: to which account ids belong.
+
+    `serials`: a birth date of five digits is a spreadsheet's count of days.
+    """
 
     keys: KeyRing
     unit_paths: Mapping[str, str]
@@ -55,6 +97,7 @@ class Surroundings:
     zone: ZoneInfo
     accounts: Mapping[Channel, str]
     scope: Scope
+    serials: bool = False
 
 
 @dataclass(slots=True)
@@ -65,6 +108,7 @@ class _Draft:
     around: Surroundings
     attrs: dict[str, str] = field(default_factory=dict)
     consent: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     mended: bool = False
 
 
@@ -83,40 +127,66 @@ class RowReader:
     """Reads records with the given columns."""
 
     def __init__(self, columns: tuple[str, ...], around: Surroundings) -> None:
-        self._columns = tuple(enumerate(columns))
+        self._columns = [(place, name, _taker(name)) for place, name in enumerate(columns) if name != IGNORED]
         self._around = around
 
     def read(self, record: Record) -> Read | Reject:
         """The person of a row, or all reasons against it."""
         draft = _Draft(StagedPerson(record.line, "", "", "", ""), self._around)
         problems: list[Problem] = []
-        for index, column in self._columns:
+        for index, column, take in self._columns:
             cell = record.cells[index]
             if not cell:
                 continue
             try:
                 if text := cells.tidy(cell):
-                    _take(draft, column, text)
+                    take(draft, text)
             except ValueError as error:
-                problems.append(Problem(column, mask(column, cell), str(error)))
+                problems.append(Problem(column, mask(column, cell), *cells.reasons(error)))
         problems += _as_a_whole(draft, problems)
         return Reject(record.line, tuple(problems)) if problems else Read(draft.person, draft.mended)
 
 
-def _take(draft: _Draft, column: str, text: str) -> None:
+NO_HEADING = (
+    "a value under no heading: name the column, or empty it",
+    "có giá trị ở cột không có tiêu đề: đặt tên cột hoặc xoá ô",
+)
+_CONSENT: Mapping[str, Callable[[str], str]] = {
+    "consent_channel": cells.consent_channel,
+    "consent_purpose": cells.consent_purpose,
+}
+_NAME_ORDER = ("family_name", "middle_name", "given_name")
+
+
+def _taker(column: str) -> _Taker:
+    """What takes the cells of a column."""
     if column.startswith(ATTR):
-        _attr(draft, column.removeprefix(ATTR), text)
-    elif column.startswith("consent_"):
-        if text == CLEAR:
-            raise CellError("a consent is withdrawn by the person, not cleared by a list: leave the cell blank")
-        draft.consent[column.removeprefix("consent_")] = cells.one_line(text)
-    elif column:
-        _TAKERS[column](draft, text)
-    else:
-        raise CellError("a value under no heading: name the column, or empty it")
+        return partial(_attr, column.removeprefix(ATTR))
+    if column.startswith("consent_"):
+        return partial(_consent_part, column)
+    if column in _NAME_ORDER:
+        return partial(_name_part, column)
+    return _TAKERS[column] if column else _no_heading
 
 
-def _attr(draft: _Draft, name: str, text: str) -> None:
+def _no_heading(draft: _Draft, text: str) -> None:
+    raise CellError(*NO_HEADING)
+
+
+def _consent_part(column: str, draft: _Draft, text: str) -> None:
+    if text == CLEAR:
+        raise CellError(
+            "a consent is withdrawn by the person, not cleared by a list: leave the cell blank",
+            "sự đồng ý do chính người đó rút lại, không xoá bằng danh sách: để trống ô",
+        )
+    draft.consent[column.removeprefix("consent_")] = _CONSENT.get(column, cells.one_line)(text)
+
+
+def _name_part(column: str, draft: _Draft, text: str) -> None:
+    draft.names[column] = "" if text == CLEAR else cells.one_line(text)
+
+
+def _attr(name: str, draft: _Draft, text: str) -> None:
     if text == CLEAR:
         draft.person.attrs_cleared.append(name)
     else:
@@ -126,18 +196,31 @@ def _attr(draft: _Draft, name: str, text: str) -> None:
 def _as_a_whole(draft: _Draft, problems: list[Problem]) -> list[Problem]:
     """What is wrong beyond single cells; completes the person where nothing is."""
     person = draft.person
-    found = []
+    found = _joined_name(draft) if draft.names else []
+    problems = problems + found
     if not person.full_name and not any(problem.column == "full_name" for problem in problems):
-        found.append(Problem("full_name", "", "the name is empty"))
+        found.append(Problem("full_name", "", "the name is empty", "thiếu họ tên"))
     if person.guardian is not None and person.guardian == person.external_id:
-        found.append(Problem("guardian_external_id", "", "a person cannot be their own guardian"))
+        what = ("a person cannot be their own guardian", "không ai là người giám hộ của chính mình")
+        found.append(Problem("guardian_external_id", "", *what))
     try:
         person.consent = _consent(draft)
     except CellError as error:
-        found.append(Problem("consent_date", "", str(error)))
+        found.append(Problem("consent_date", "", *cells.reasons(error)))
     if draft.attrs:
         person.attrs = json.dumps(draft.attrs, ensure_ascii=False)
     return found
+
+
+def _joined_name(draft: _Draft) -> list[Problem]:
+    """Put a name together that stands in two or three columns."""
+    text = " ".join(filter(None, (draft.names.get(part, "") for part in _NAME_ORDER)))
+    try:
+        if text:
+            _name(draft, text)
+    except CellError as error:
+        return [Problem("full_name", mask("full_name", text), *cells.reasons(error))]
+    return []
 
 
 def _consent(draft: _Draft) -> StagedConsent | None:
@@ -145,10 +228,10 @@ def _consent(draft: _Draft) -> StagedConsent | None:
     if not given:
         return None
     if "purpose" not in given or "date" not in given:
-        raise CellError("a consent needs its purpose and its date")
+        raise CellError("a consent needs its purpose and its date", "sự đồng ý phải có mục đích và ngày")
     moment = cells.moment(given["date"], draft.around.zone, without_time=time(0))
     if moment.date() > draft.around.today:
-        raise CellError("the consent's date is in the future")
+        raise CellError("the consent's date is in the future", "ngày đồng ý ở tương lai")
     texts = {name: given.get(name, "") for name in ("channel", "method", "evidence")}
     return StagedConsent(given["purpose"], moment, **texts)
 
@@ -164,7 +247,10 @@ def _external_id(draft: _Draft, text: str) -> None:
 
 
 def _birth_date(draft: _Draft, text: str) -> None:
-    draft.person.birth_date = None if text == CLEAR else cells.birth_date(text, draft.around.today)
+    around = draft.around
+    if text != CLEAR:
+        draft.person.birth_date = cells.birth_date(text, around.today, serials=around.serials)
+        draft.mended |= around.serials and len(text) == 5
     draft.person.filled |= Filled.BIRTH_DATE.value
 
 
@@ -174,7 +260,10 @@ def _unit(draft: _Draft, text: str) -> None:
         code = unit_code(text, draft.around.unit_paths)
         draft.mended |= code != text
         if not draft.around.unit_paths[code].startswith(draft.around.scope.path):
-            raise CellError("the unit is outside your own: you cannot put people there")
+            raise CellError(
+                "the unit is outside your own: you cannot put people there",
+                "đơn vị ngoài phạm vi của bạn: không thể thêm người vào đó",
+            )
         draft.person.unit_code = code
 
 
@@ -184,9 +273,12 @@ def unit_code(text: str, known: Mapping[str, str]) -> str:
         return text
     padded = [code for code in dict.fromkeys((text.zfill(2), text.zfill(5))) if text.isdecimal() and code in known]
     if len(padded) > 1:
-        raise CellError(f"has lost its leading zeros: write {' or '.join(padded)}")
+        raise CellError(
+            f"has lost its leading zeros: write {' or '.join(padded)}",
+            f"mất số 0 ở đầu: viết {' hoặc '.join(padded)}",
+        )
     if not padded:
-        raise CellError("there is no unit with this code")
+        raise CellError("there is no unit with this code", "không có đơn vị mang mã này")
     return padded[0]
 
 
@@ -232,7 +324,10 @@ def mobile(text: str) -> tuple[str, bool]:
     """(E.164, whether it was mended) of a number that takes messages; raises ValueError."""
     phone = parse_phone(text)
     if not phone.mobile:
-        raise CellError("a landline takes no messages: give a mobile number or leave the cell blank")
+        raise CellError(
+            "a landline takes no messages: give a mobile number or leave the cell blank",
+            "số cố định không nhận tin nhắn: ghi số di động hoặc để trống ô",
+        )
     return phone.e164, bool(phone.mended)
 
 

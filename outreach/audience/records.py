@@ -11,6 +11,7 @@ from outreach.audience.text_lines import MAX_LINE
 
 MAX_LINES_IN_A_ROW = 20
 """How many lines one row may span inside quotation marks; beyond that the mark is taken as never closed."""
+_UNCLOSED = "a quotation mark is not closed, or text follows a closing one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A line that is no row; `reason` is for people."""
+    """A line that is no row; `reason` and `vietnamese` are for people."""
 
     line: int
     reason: str
+    vietnamese: str = ""
 
 
 class RecordReader:
@@ -49,13 +51,19 @@ class RecordReader:
             if not text or text.isspace():
                 continue
             if len(text) > MAX_LINE:
-                yield Broken(line, f"the line is longer than {MAX_LINE:,} characters")
+                yield Broken(
+                    line, f"the line is longer than {MAX_LINE:,} characters", f"dòng dài hơn {MAX_LINE:,} ký tự"
+                )
                 continue
             cells = self._quoted(text) if '"' in text else text.split(self._delimiter)
             if cells is None:
-                yield Broken(line, "a quotation mark is not closed, or text follows a closing one")
-            elif excess := self._excess(cells):
-                yield Broken(line, f"{excess} cells, but {self._columns} headings: quote cells that hold the separator")
+                yield Broken(line, _UNCLOSED, "dấu ngoặc kép chưa đóng, hoặc có chữ sau dấu đóng")
+            elif excess := excess_cells(cells, self._columns):
+                yield Broken(
+                    line,
+                    f"{excess} cells, but {self._columns} headings: quote cells that hold the separator",
+                    f"có {excess} ô nhưng chỉ có {self._columns} tiêu đề: đặt ô có dấu phân cách trong ngoặc kép",
+                )
             elif any(cell and not cell.isspace() for cell in cells):
                 yield Record(line, cells)
 
@@ -92,13 +100,14 @@ class RecordReader:
         self._ahead.extendleft(reversed(texts))
         self._line -= len(texts)
 
-    def _excess(self, cells: list[str]) -> int:
-        """Make the row as wide as the headings; the number of its cells if something stands beyond them, else 0."""
-        missing = self._columns - len(cells)
-        if missing < 0:
-            if any(cell.strip() for cell in cells[self._columns :]):
-                return len(cells)
-            del cells[self._columns :]
-        elif missing:
-            cells.extend([""] * missing)
-        return 0
+
+def excess_cells(cells: list[str], columns: int) -> int:
+    """Make a row as wide as the headings; the number of its cells if something stands beyond them, else 0."""
+    missing = columns - len(cells)
+    if missing < 0:
+        if any(cell.strip() for cell in cells[columns:]):
+            return len(cells)
+        del cells[columns:]
+    elif missing:
+        cells.extend([""] * missing)
+    return 0

@@ -11,12 +11,17 @@ from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 
+from outreach.audience.headings import IGNORED
+from outreach.audience.records import Broken, Record
+from outreach.audience.tables import Table
 from outreach.domain.email_addresses import mask_email
 from outreach.domain.errors import OutreachError
 from outreach.domain.phones import mask_phone
 
 HEADINGS = ("row", "columns", "values", "reasons")
 SUFFIX = ".rejects.csv"
+REASONS = "Lý do"
+"""Heading of the reasons in the file of rows to mend; a list may have such a column: it is left out."""
 _SEPARATOR = "; "
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 _UNIT = re.compile(r"[0-9A-Za-z_.-]{1,10}")
@@ -29,6 +34,11 @@ class Problem:
     column: str
     masked: str
     reason: str
+    vietnamese: str = ""
+
+    def told(self, language: str) -> str:
+        """The reason in a language (`vi`, else English)."""
+        return self.vietnamese if language == "vi" and self.vietnamese else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,8 @@ def mask(column: str, value: str) -> str:
 class RejectsFile:
     """Writes the rejects as they come; the file appears with the first one, mode 600, replacing an older one."""
 
-    def __init__(self, source: Path, folder: Path | None) -> None:
+    def __init__(self, source: Path, folder: Path | None, language: str = "en") -> None:
+        self._language = language
         self.path = (folder or source.parent) / (source.stem + SUFFIX)
         self.written = 0
         self._file: TextIOWrapper | None = None
@@ -71,9 +82,10 @@ class RejectsFile:
         """Write the rejects, a line each; raises OutreachError if the file cannot be made."""
         for reject in rejects:
             if self._file is None:
-                self._file = self._open()
+                self._file = _create(self.path)
                 self._write(HEADINGS)
-            parts = zip(*((p.column, p.masked, p.reason) for p in reject.problems), strict=True)
+            told = ((one.column, one.masked, one.told(self._language)) for one in reject.problems)
+            parts = zip(*told, strict=True)
             self._write((str(reject.line), *(_SEPARATOR.join(dict.fromkeys(filter(None, part))) for part in parts)))
             self.written += 1
 
@@ -83,16 +95,60 @@ class RejectsFile:
         if self._file is not None:
             self._file.close()
 
-    def _open(self) -> TextIOWrapper:
-        try:
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise OutreachError(f"{self.path}: cannot write the rejects file: {error.strerror}") from None
-        return os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
-
     def _write(self, cells: Iterable[str]) -> None:
         if self._file is not None:
             csv.writer(self._file).writerow([_harmless(cell) for cell in cells])
+
+
+class MendFile:
+    """Writes the rejected rows themselves, whole, with the reasons: to be mended there and imported like any list.
+
+    Its headings are our own names; columns that were ignored are left out. Rows that are broken as text are not in it.
+    """
+
+    def __init__(self, path: Path | None, table: Table, language: str) -> None:
+        self.path = path
+        self._table = table
+        self._language = language
+        self._places = [at for at, name in enumerate(table.columns) if name != IGNORED]
+        self._file: TextIOWrapper | None = None
+
+    def __enter__(self) -> MendFile:
+        if self.path is not None and self.path.resolve() == self._table.path.resolve():
+            raise OutreachError(f"{self.path}: this is the list itself: give the rows to mend another file")
+        return self
+
+    def add(self, rejects: Iterable[Reject], rows: Iterable[Record | Broken]) -> None:
+        """Write those of `rows` that are among the rejects; raises OutreachError if the file cannot be made."""
+        why = {reject.line: reject for reject in rejects} if self.path is not None else {}
+        if not why or self.path is None:
+            return
+        for row in rows:
+            if isinstance(row, Record) and row.line in why:
+                if self._file is None:
+                    self._file = _create(self.path)
+                    self._write([*(self._table.columns[at] for at in self._places), REASONS])
+                told = dict.fromkeys(problem.told(self._language) for problem in why[row.line].problems)
+                self._write([*(row.cells[at] for at in self._places), _SEPARATOR.join(told)])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, cells: Iterable[str]) -> None:
+        if self._file is not None:
+            csv.writer(self._file).writerow([cell if cell == "-" else _harmless(cell) for cell in cells])
+
+
+def _create(path: Path) -> TextIOWrapper:
+    try:
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OutreachError(f"{path}: cannot be written: {error.strerror}") from None
+    return os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
 
 
 def _harmless(cell: str) -> str:

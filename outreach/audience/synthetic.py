@@ -1,12 +1,12 @@
 """An invented population, the same for the same seed: for demonstrations and measurements, never to be written to.
 
-Phone numbers begin with 030 or 031, which no operator has been given, and e-mail addresses end in reserved domains, so
-that a slip of configuration reaches nobody.
+Phone numbers begin with 030 or 031, which no operator has been given, e-mail addresses end in reserved domains, and
+Zalo ids and Telegram chats are larger than any that exist, so that a slip of configuration reaches nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from outreach.audience.invented_chats import chats
 from outreach.audience.invented_households import Invented, Place, household
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
@@ -56,10 +57,14 @@ class _Population:
                 yield person
 
 
-def synthesise(engine: Engine, n: int, *, unit: str | None = None, seed: int = 0, keys: KeyRing, today: date) -> int:
+def synthesise(
+    engine: Engine, n: int, *, unit: str | None = None, seed: int = 0, keys: KeyRing, today: date,
+    bound: Mapping[Channel, str] | None = None,
+) -> int:  # fmt: skip
     """Bring the population of this unit and seed to `n` people and return how many were added.
 
-    `unit` is a code (none: the whole country). Asked again, or after an interruption, only what is missing is added.
+    `unit` is a code (none: the whole country). `bound`: the account whose Zalo ids and Telegram chats people are given
+    (none: they get no such addresses). Asked again, or after an interruption, only what is missing is added.
     Raises OutreachError when `n` is negative or there are no communes, NotFound for an unknown unit.
     """
     if n < 0:
@@ -74,7 +79,7 @@ def synthesise(engine: Engine, n: int, *, unit: str | None = None, seed: int = 0
         first = number * BLOCK
         people = list(population.block(number))
         wanted = range(max(present - first, 0), min(n - first, BLOCK))
-        rows = [_row(people[at], first + at, keys) for at in wanted]
+        rows = [_row(people[at], first + at, population, keys, bound or {}) for at in wanted]
         with engine.begin() as connection:
             invented.put_people(connection, population.source, rows)
         added += len(rows)
@@ -129,12 +134,18 @@ def _places(engine: Engine, unit: str | None) -> tuple[Place, ...]:
     return tuple(Place(commune.code, commune.path.split("/", 1)[0], commune.urban) for commune in listed)
 
 
-def _row(person: Invented, number: int, keys: KeyRing) -> InventedPerson:
+def _row(
+    person: Invented, number: int, population: _Population, keys: KeyRing, bound: Mapping[Channel, str]
+) -> InventedPerson:
     addresses = []
     if person.phone:
         addresses.append(_address(keys, Channel.SMS, person.phone))
     if person.email:
         addresses.append(_address(keys, Channel.EMAIL, person.email.format(number=number)))
+    if bound:
+        for channel, value in chats(person, f"{population.source}:{number}", population.today):
+            if channel in bound:
+                addresses.append(_address(keys, channel, value, bound[channel]))
     name = person.full_name
     return InventedPerson(
         f"{number:08}", name, name_key(name), search_key(name), sort_key(name), person.kind, person.birth_date,
@@ -142,5 +153,5 @@ def _row(person: Invented, number: int, keys: KeyRing) -> InventedPerson:
     )  # fmt: skip
 
 
-def _address(keys: KeyRing, channel: Channel, value: str) -> InventedAddress:
-    return InventedAddress(channel.value, keys.fingerprint(value), keys.version, keys.seal(value))
+def _address(keys: KeyRing, channel: Channel, value: str, account: str = "") -> InventedAddress:
+    return InventedAddress(channel.value, keys.fingerprint(value), keys.version, keys.seal(value), account)

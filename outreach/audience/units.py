@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from outreach.audience.delimited import DelimitedFile
+from outreach.audience.headings import Vocabulary
 from outreach.audience.records import Broken
+from outreach.audience.tables import open_table
 from outreach.domain.errors import OutreachError
 from outreach.domain.mistakes import Mistakes
 from outreach.domain.vietnamese import nfc, search_key
@@ -180,7 +181,7 @@ class _Cells:
 
 
 def _rows(file: Path, mistakes: Mistakes) -> Iterable[_Row]:
-    table = DelimitedFile.open(file, _NAMES, required=("code", "name", "kind"))
+    table = open_table(file, Vocabulary(_NAMES, required=("code", "name", "kind")))
     seen: dict[str, int] = {}
     for record in table.rows():
         if isinstance(record, Broken):

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from outreach.cli.options import As, Json
-from outreach.cli.output import local, print_json, print_table, say
+from outreach.cli.output import local, print_json, print_table, say, warn
 from outreach.cli.session import acting, session_of
 from outreach.domain.definition import Definition, campaign_schema, load_definition
 from outreach.domain.errors import OutreachError
 from outreach.domain.mistakes import Mistake
 from outreach.domain.segment_file import LoadedSegments, read_segments
 from outreach.domain.template_files import TemplateFolder, text_in_place
+from outreach.domain.template_samples import sample_warnings
 from outreach.domain.template_source import TemplateSource
 from outreach.planning import actions
 from outreach.runtime import Runtime
@@ -37,10 +38,17 @@ def check(
     known = _segments(settings)
     templates = TemplateFolder(settings.templates_dir)
     errors: list[Mistake] = list(known.errors)
+    warnings: list[str] = []
     for file in files:
-        errors += load_definition(file, segments=known.segments, templates=templates).errors
+        read = load_definition(file, segments=known.segments, templates=templates)
+        errors += read.errors
+        if read.definition is not None and not read.errors:
+            sources = _sources(read.definition, templates)
+            warnings += [f"{file}: {text}" for text in sample_warnings(read.definition, sources)]
+    for text in warnings:
+        warn(text)
     if as_json:
-        print_json({"ok": not errors, "errors": [asdict(error) for error in errors]})
+        print_json({"ok": not errors, "errors": [asdict(error) for error in errors], "warnings": warnings})
     else:
         for error in errors:
             typer.echo(str(error))

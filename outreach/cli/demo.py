@@ -22,6 +22,13 @@ from outreach.reach.report import reach as measured
 from outreach.reach.status import Status
 
 app = typer.Typer()
+_CHANNELS = {
+    "sms": "SMS",
+    "zalo_oa": "Zalo messages",
+    "zalo_zns": "Zalo templates (ZNS)",
+    "email": "e-mails",
+    "telegram": "Telegram messages",
+}
 _LINES = 12
 """Lines of the reach table; `outreach reach` has them all."""
 _TELL_EVERY = 10.0
@@ -128,9 +135,9 @@ class _Progress:
 
 
 def _sum_up(document: dict[str, Any]) -> None:
-    taken = document["sandbox"]
+    taken = ", ".join(f"{n:,} {_CHANNELS[channel]}" for channel, n in document["sandbox"].items())
     say(
-        f"the simulator took {taken['sms']:,} SMS and {taken['email']:,} e-mails by its own log; "
+        f"the simulator took {taken} by its own log; "
         f"{document['sending_seconds']:g} s from launch to the last receipt, {document['seconds']:g} s in all"
     )
 

@@ -14,7 +14,4 @@ As = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask back.")]
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The campaign.")]
 UnitCode = Annotated[str | None, typer.Option("--unit", metavar="CODE", help="Only this unit and all below it.")]
-Encoding = Annotated[
-    str | None, typer.Option("--encoding", help="Of the file, as Python names it. Default: UTF-8, with or without BOM.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; store nothing.")]

@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from outreach.cli.options import Json, Slug
-from outreach.cli.output import print_json, print_table, say, write_csv
+from outreach.cli.output import print_json, print_table, say
 from outreach.cli.session import session_of
+from outreach.cli.target import COLUMNS as TARGET_COLUMNS
+from outreach.cli.target import cells as target_cells
 from outreach.domain.scope import EVERYTHING
 from outreach.reach.estimates import RULE, Figures
 from outreach.reach.report import By, Report
 from outreach.reach.report import reach as measured
-from outreach.reach.targets import NOT_MEASURED, TargetNow
+from outreach.reach.sheets import Cell, Sheet, write_csv, write_xlsx
 
 app = typer.Typer()
 COLUMNS = ("audience", "measured", "share", "estimated", "combined")
@@ -28,35 +30,48 @@ def reach(
     by: Annotated[By, typer.Option("--by", help="What the lines are.")] = By.UNIT,
     unit: Annotated[str, typer.Option("--unit", metavar="CODE", help="Only this unit and all below it.")] = "",
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the lines to this file.")] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option("--xlsx", metavar="FILE", help="Write lines and targets to this workbook.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """People reached, each once: measured by receipts, estimated for loudspeakers, combined by the rule shown."""
+    """People reached, each once: measured by receipts and visits, estimated for loudspeakers, combined by the rule."""
     session = session_of(context)
     runtime = session.runtime()
-    report = measured(
-        runtime.engine, slug, clock=runtime.clock, scope=EVERYTHING, by=by, unit=unit, every=csv is not None
-    )
+    files = csv is not None or xlsx is not None
+    report = measured(runtime.engine, slug, clock=runtime.clock, scope=EVERYTHING, by=by, unit=unit, every=files)
     if csv is not None:
-        written = write_csv(csv, (str(by), "name", *COLUMNS), _csv_rows(report))
-        say(f"{written:,} lines written to {csv}")
+        say(f"{write_csv(csv, _lines(report)):,} lines written to {csv}")
+    if xlsx is not None:
+        written = write_xlsx(xlsx, _lines(report), _targets(report, session.settings().language))
+        say(f"{written:,} lines written to {xlsx}")
     if as_json:
         print_json(report.to_json())
-    elif csv is None:
+    elif not files:
         show(report, session.settings().language)
 
 
-def _csv_rows(report: Report) -> list[tuple[object, ...]]:
+def _lines(report: Report) -> Sheet:
     lines = [(row.key, row.name, row.figures) for row in report.rows]
-    return [(key, name, *_plain(figures)) for key, name, figures in [*lines, ("", "all", report.figures)]]
+    rows = [(key, name, *_plain(figures)) for key, name, figures in [*lines, ("", "all", report.figures)]]
+    return Sheet("reach", (str(report.by or ""), "name", *COLUMNS), rows, widths=(12, 40, 12, 12, 12, 12, 12))
 
 
-def _plain(figures: Figures) -> tuple[object, ...]:
-    share = "" if figures.share is None else f"{figures.share:.4f}"
-    return (figures.audience, figures.measured, share, _or_blank(figures.estimated), _or_blank(figures.combined))
+def _plain(figures: Figures) -> tuple[Cell, ...]:
+    share = None if figures.share is None else round(figures.share, 4)
+    return (figures.audience, figures.measured, share, figures.estimated, figures.combined)
 
 
-def _or_blank(people: int | None) -> object:
-    return "" if people is None else people
+def _targets(report: Report, language: str) -> Sheet:
+    headings = ("id", *TARGET_COLUMNS, "baseline", "agency", "unit")
+    rows = [
+        (
+            one.target.id, *target_cells(one, language), one.target.baseline,
+            one.target.scope.agency if one.target.scope else None, one.target.scope.unit if one.target.scope else None,
+        )
+        for one in report.targets
+    ]  # fmt: skip
+    return Sheet("targets", headings, rows, widths=(20, 60, 12, 14, 12, 18, 20, 12, 12, 12, 30, 12))
 
 
 def show(report: Report, language: str, *, at_most: int | None = None, details: bool = True) -> None:
@@ -74,7 +89,9 @@ def show(report: Report, language: str, *, at_most: int | None = None, details: 
     if not details:
         return
     if report.targets:
-        print_table("targets", ("target", "goal", "now", "met"), [_target(one, language) for one in report.targets])
+        print_table("targets", TARGET_COLUMNS, [target_cells(one, language) for one in report.targets])
+    if report.visited:
+        say(f"home visits: {report.visited:,} people visited")
     if report.stations:
         say(f"loudspeakers: {report.confirmed:,} of {report.stations:,} broadcasts confirmed")
     say(_in(RULE, language))
@@ -86,13 +103,6 @@ def _percent(figures: Figures) -> str:
 
 def _dash(people: int | None) -> str:
     return "–" if people is None else f"{people:,}"
-
-
-def _target(one: TargetNow, language: str) -> tuple[str, str, str, str]:
-    suffix = one.to_json()["suffix"]
-    now = _in(NOT_MEASURED, language) if one.now is None else f"{one.now:.1f}{suffix}"
-    met = {None: "", True: "yes", False: f"{one.gap:g} missing" if one.gap is not None else "no"}[one.met]
-    return one.target.title, str(one.target.goal), now, met
 
 
 def _in(words: Mapping[str, str], language: str) -> str:

@@ -34,7 +34,8 @@ def up(
     settings = session.settings()
     port = port or local.free_port()
     local.need_port(host, port, "the web")
-    simulator = _sandbox(settings) if sandbox else None
+    outside = _public_url(settings, port)
+    simulator = _sandbox(settings, outside or settings.public_url) if sandbox else None
     servers, embedded = local.acquire(settings, say)
     try:
         _prepare(session, settings, servers)
@@ -45,7 +46,7 @@ def up(
             port=port,
             workers=workers or settings.workers,
             sandbox=simulator,
-            extra=_public_url(settings, port),
+            extra={"OUTREACH_PUBLIC_URL": outside} if outside else {},
         )
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         supervisor = Supervisor(parts, embedded=embedded, log_dir=settings.data_dir / "log", announce=say)
@@ -59,19 +60,18 @@ def up(
             embedded.release()
 
 
-def _sandbox(settings: Settings) -> local.SandboxPart:
+def _sandbox(settings: Settings, public_url: str) -> local.SandboxPart:
     local.need_port("127.0.0.1", _SANDBOX_HTTP, "the sandbox")
     local.need_port("127.0.0.1", _SANDBOX_SMTP, "the sandbox")
-    simulator = local.SandboxPart(settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP)
+    simulator = local.SandboxPart(settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP, public_url=public_url)
     if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
         say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")
     return simulator
 
 
-def _public_url(settings: Settings, port: int) -> dict[str, str]:
-    """Where nobody has said where the outside reaches us, it is the port the web listens on."""
-    said = "public_url" in settings.model_fields_set
-    return {} if said else {"OUTREACH_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+def _public_url(settings: Settings, port: int) -> str:
+    """Where nobody has said where the outside reaches us, it is the port the web listens on; "" where it was said."""
+    return "" if "public_url" in settings.model_fields_set else f"http://127.0.0.1:{port}"
 
 
 def _prepare(session: Session, settings: Settings, servers: Servers) -> None:

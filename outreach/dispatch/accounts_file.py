@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from channels.contract import Adapter
+from channels.contract import Adapter, Proving
 from channels.registry import UnknownProviderError, adapter_class
 from outreach.domain.accounts import Account
 from outreach.domain.errors import OutreachError
@@ -83,12 +83,25 @@ def load_accounts(path: Path, *, timeout: float, environment: Mapping[str, str] 
             known[name], makers[name] = _account(name, section, environment, timeout)
         except _Mistakes as found:
             mistakes += [f"{path}:{_line(text, name, key)}: [accounts.{name}] {what}" for key, what in found.args[0]]
+    mistakes += [f"{path}:{_line(text, name, key)}: [accounts.{name}] {what}" for name, key, what in _shared(sections)]
     if mistakes:
         raise OutreachError("\n".join(mistakes))
     if not any(account.serves(Channel.LOUDSPEAKER) for account in known.values()):
         station = {"channel": "loudspeaker", "provider": "station", "rate": 1000.0}
         known[STATION], makers[STATION] = _account(STATION, station, environment, timeout)
     return Accounts(known, makers)
+
+
+def _shared(sections: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(account, key, what is wrong) where two accounts begin with one refresh token: each would use up the other's."""
+    first: dict[str, str] = {}
+    found = []
+    for name, section in sections.items():
+        token = section.get("refresh_token") if isinstance(section, dict) else None
+        if isinstance(token, str) and first.setdefault(token, name) != name:
+            what = f"refresh_token is that of [accounts.{first[token]}]; let one account serve both channels"
+            found.append((name, "refresh_token", what))
+    return found
 
 
 class _Mistakes(Exception):
@@ -114,10 +127,30 @@ def _account(
     account = Account(
         name=name, channels=common.channel, provider=common.provider, rate=common.rate,
         burst=common.burst or max(1, int(common.rate)), price=common.price, weight=common.weight, unit=common.unit,
-        text_form=common.text_form, proof=DeliveryState(adapter.proof), receipts=capabilities.receipts,
+        text_form=common.text_form, proof=DeliveryState(adapter.proof), proofs=_proofs(adapter, config, common.channel),
+        receipts=capabilities.receipts,
         deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask, tracks=capabilities.tracks,
+        deduplicates_within_day_of=capabilities.deduplicates_within_day_of, public_name=_public_name(config, common.channel),
     )  # fmt: skip
     return account, lambda: adapter(config, timeout=timeout)
+
+
+_PUBLIC_NAMES = {Channel.ZALO_OA: "oa_id", Channel.TELEGRAM: "username"}
+"""The setting by which citizens find an account of a channel they join."""
+
+
+def _public_name(config: BaseModel | None, channels: tuple[Channel, ...]) -> str:
+    named = (getattr(config, _PUBLIC_NAMES[one], None) for one in channels if one in _PUBLIC_NAMES)
+    return next((str(name) for name in named if name), "")
+
+
+def _proofs(
+    adapter: type[Adapter], config: BaseModel | None, channels: tuple[Channel, ...]
+) -> dict[Channel, DeliveryState]:
+    """What proves on each channel, for an adapter that tells them apart."""
+    if not issubclass(adapter, Proving):
+        return {}
+    return {channel: DeliveryState(adapter.proof_on(str(channel), config)) for channel in channels}
 
 
 def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type[Adapter] | None:
@@ -125,7 +158,8 @@ def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type
     if not isinstance(channels, list) or not isinstance(provider, str) or not set(channels) <= set(Channel):
         return None  # the shared settings say what is wrong
     try:
-        return next(adapter_class(str(channel), provider) for channel in channels)
+        first, *_ = [adapter_class(str(channel), provider) for channel in channels]
+        return first
     except UnknownProviderError as error:
         mistakes.append(("provider", str(error)))
         return None

@@ -48,8 +48,9 @@ class Composer:
     ) -> Ready | Unready:
         """Render and address one delivery; what its adapter would refuse is found before anything is sent."""
         links = links_of(
-            self._keys, self._public_url, claimed.run, claimed.delivery, claimed.channel, run.message_class
-        )
+            self._keys, self._public_url, claimed.run, claimed.delivery, claimed.channel, run.message_class,
+            contact=claimed.recipient_id, today=today,
+        )  # fmt: skip
         try:
             rendered = compose(
                 frozen, run.message, claimed.channel, claimed.who, today=today,
@@ -58,8 +59,8 @@ class Composer:
         except RenderError:
             return Unready(claimed, "template")
         content = Content(
-            channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html, template_id=rendered.template_id,
-            parameters=rendered.parameters,
+            channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html,
+            template_id=rendered.template_id, parameters=rendered.parameters,
         )  # fmt: skip
         problems = adapter.check(content)
         if problems:
@@ -68,7 +69,7 @@ class Composer:
         key = f"{claimed.run}.{claimed.delivery}.{claimed.generation}"
         outgoing = Outgoing(
             key=key, to=to, content=content, lease=lease, callback_url=self.callback(key),
-            unsubscribe_url=links.unsubscribe, sent_after=claimed.sent_after,
+            unsubscribe_url=links.unsubscribe, sent_after=claimed.sent_after, repeated=claimed.attempt > 1,
         )  # fmt: skip
         tokens = measure(content.body).parts if claimed.channel is Channel.SMS else 1
         return Ready(claimed, outgoing, max(1, tokens))
@@ -81,9 +82,13 @@ class Composer:
 
 
 def links_of(
-    keys: KeyRing, public_url: str, run: int, delivery: int, channel: Channel, message_class: MessageClass
-) -> LinksView:
-    """The recipient's own pages for a delivery: the same ones whenever its text is made again."""
+    keys: KeyRing, public_url: str, run: int, delivery: int, channel: Channel, message_class: MessageClass, *,
+    contact: int, today: date,
+) -> LinksView:  # fmt: skip
+    """The recipient's own pages for a delivery: the same whenever its text is made again. `today`: of the claim."""
     if message_class is MessageClass.EMERGENCY or not channel.to_people:
         return LinksView()
-    return LinksView(unsubscribe=f"{public_url.rstrip('/')}/u/{keys.token(run, delivery)}")
+    base = public_url.rstrip("/")
+    return LinksView(
+        unsubscribe=f"{base}/u/{keys.token(run, delivery)}", join=f"{base}/j/{keys.invitation(contact, today)}"
+    )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from channels.contract import Accepted, ErrorKind, SendError
 from outreach.domain.accounts import Account
-from outreach.domain.retries import backoff, throttle
+from outreach.domain.retries import backoff, postpone, throttle
 from outreach.domain.states import DeliveryState, Reason, proved
 from outreach.store.claims import Claimed
 from outreach.store.deliveries import Change
@@ -35,7 +35,7 @@ def outcome(
     An exception that is no SendError is a bug: the message may have left, so its fate is unknown.
     """
     if isinstance(result, Accepted):
-        proves = proved(DeliveryState.ACCEPTED, account.proof)
+        proves = proved(DeliveryState.ACCEPTED, account.proof_on(claimed.channel))
         return Outcome(
             _change(
                 claimed, child, DeliveryState.ACCEPTED, provider_id=result.provider_id, parts=result.parts,
@@ -65,6 +65,16 @@ def _failed(claimed: Claimed, error: SendError, child: int, spread: float) -> Ou
                 delay=hold.total_seconds(), refund=1,
             )  # fmt: skip
             return Outcome(change, hold=hold)
+        case ErrorKind.POSTPONED:
+            pause = postpone(error.retry_after, spread)
+            if pause.total_seconds() >= claimed.patience_s:  # it would expire here: another channel may still do
+                change = _change(claimed, child, DeliveryState.FAILED, reason=Reason.WINDOW_CLOSED, code=code)
+                return Outcome(change)
+            change = _change(
+                claimed, child, DeliveryState.PLANNED, reason=Reason.THROTTLED, code=code,
+                delay=pause.total_seconds(), refund=1,
+            )  # fmt: skip
+            return Outcome(change)
         case ErrorKind.NOT_SENT:
             return Outcome(
                 _change(claimed, child, DeliveryState.PLANNED, reason=Reason.LEASE_LOST, code=code, refund=1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 16
 _PATIENCE = 3600.0
 """Seconds for which a provider that cannot be asked right now is asked again before the delivery counts as unknown."""
+
+
+_BEFORE_MIDNIGHT = timedelta(minutes=5)
+"""How long before the provider's day ends nothing is sent again: its clock is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,9 @@ class Recovery:
         account = self.accounts.get(one.account)
         if account is None:  # taken out of the file since: nobody is left to ask
             return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
-        if account.deduplicates_for > one.silent_s + self.lease_s:
-            return _change(one, DeliveryState.PLANNED, Reason.LEASE_LOST)
+        until = resend_until(one.claimed_at, account)
+        if until is not None and until > one.claimed_at + timedelta(seconds=one.silent_s + 2 * self.lease_s):
+            return replace(_change(one, DeliveryState.PLANNED, Reason.LEASE_LOST), resend_until=until)
         if not account.can_ask:
             return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
         try:
@@ -136,7 +142,10 @@ class Recovery:
         claimed = self.clock.now() - timedelta(seconds=one.silent_s + self.lease_s)
         today = claimed.astimezone(frozen.definition.zone).date()
         message_class = frozen.definition.message(one.message).message_class
-        links = links_of(self.keys, self.public_url, one.run, one.delivery, one.channel, message_class)
+        links = links_of(
+            self.keys, self.public_url, one.run, one.delivery, one.channel, message_class,
+            contact=one.recipient_id, today=today,
+        )  # fmt: skip
         form = self.accounts[one.account].text_form
         try:
             body = compose(frozen, one.message, one.channel, one.who, today=today, text_form=form, links=links).body
@@ -144,16 +153,32 @@ class Recovery:
         except OutreachError:
             raise SendError(ErrorKind.UNCERTAIN, "", "the message cannot be made again to ask for it") from None
         return Outgoing(
-            key=f"{one.run}.{one.delivery}.{one.generation}", to=to, content=Content(channel=str(one.channel), body=body),
-            lease=Lease.lasting(self.lease_s), sent_after=one.claimed_at,
+            key=f"{one.run}.{one.delivery}.{one.generation}", to=to,
+            content=Content(channel=str(one.channel), body=body), lease=Lease.lasting(self.lease_s),
+            sent_after=one.claimed_at,
         )  # fmt: skip
 
     def _accepted(self, one: Stranded, found: Accepted) -> Change:
-        proves = proved(DeliveryState.ACCEPTED, self.accounts[one.account].proof)
+        proves = proved(DeliveryState.ACCEPTED, self.accounts[one.account].proof_on(one.channel))
         return Change(
             one.run, one.delivery, DeliveryState.ACCEPTED, provider_id=found.provider_id, parts=found.parts,
             proves=proves,
         )  # fmt: skip
+
+
+def resend_until(claimed_at: datetime, account: Account) -> datetime | None:
+    """Until when the account's provider drops a repetition of what was claimed then; None: it drops none.
+
+    Where that ends with a day, it is the day of the claim: the first attempt left no earlier.
+    """
+    if not account.deduplicates_for:
+        return None
+    until = claimed_at + timedelta(seconds=account.deduplicates_for)
+    if not account.deduplicates_within_day_of:
+        return until
+    local = claimed_at.astimezone(ZoneInfo(account.deduplicates_within_day_of))
+    midnight = datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
+    return min(until, midnight - _BEFORE_MIDNIGHT)
 
 
 def _change(one: Stranded, state: DeliveryState, reason: Reason) -> Change:

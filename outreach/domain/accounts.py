@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from outreach.domain.sms_text import TextForm
 from outreach.domain.states import DeliveryState
@@ -15,7 +16,7 @@ class Account:
 
     `rate` and `burst` count messages a second (SMS parts for sms); `price` is VND a message (a part for sms);
     `weight` shares deliveries among accounts of one channel; `unit` limits it to a subtree ("" for everyone).
-    `deduplicates_for` is in seconds.
+    `deduplicates_for` is in seconds; `deduplicates_within_day_of` names the time zone whose midnight ends it ("": none). `proof` counts as reached on every channel that `proofs` does not name.
     """
 
     name: str
@@ -32,6 +33,18 @@ class Account:
     deduplicates_for: int
     can_ask: bool
     tracks: bool
+    proofs: Mapping[Channel, DeliveryState] = field(default_factory=dict)
+    deduplicates_within_day_of: str = ""
+    public_name: str = ""
+    """What citizens find it by: the id of an OA, the username of a bot; "" where it has none."""
+
+    def proof_on(self, channel: Channel) -> DeliveryState:
+        """The state that counts as reached on `channel`, and ends the cascade."""
+        return self.proofs.get(channel, self.proof)
+
+    def serves_at(self, path: str) -> bool:
+        """Whether a unit at `path` (`01/00454/`, its own code last) lies in the account's part of the tree."""
+        return not self.unit or self.unit in path.split("/")
 
     def serves(self, channel: Channel) -> bool:
         """Whether deliveries of `channel` may go through this account."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from outreach.domain.context import (
     CampaignView,
@@ -17,8 +19,9 @@ from outreach.domain.context import (
 from outreach.domain.definition import Definition
 from outreach.domain.frozen import Frozen
 from outreach.domain.recipient import Recipient
-from outreach.domain.rendering import Rendered
+from outreach.domain.rendering import Compiled, Rendered
 from outreach.domain.sms_text import TextForm, formed
+from outreach.domain.template_source import DEFAULT_LANGUAGE, TemplateSource
 from outreach.domain.words import Channel
 
 
@@ -36,28 +39,51 @@ def compose(
 
     Raises RenderError, which names template, channel and line, never a value.
     """
-    context = message_context(
-        campaign=campaign_view(frozen.definition),
-        unit=_unit(who),
-        contact=_contact(who, today),
-        case=_case(who, frozen.definition),
-        links=links or LinksView(),
-    )
-    rendered = frozen.template(message).render(str(channel), _language(who, channel), context)
+    compiled = frozen.template(message)
+    context = context_of(who, campaign_view(frozen.definition), frozen.definition.zone, today=today, links=links)
+    rendered = render_in(compiled, channel, languages_for(compiled.source, channel, who), context)
     if channel is not Channel.SMS or text_form is TextForm.ACCENTED:
         return rendered
     return Rendered(body=formed(rendered.body, text_form))
 
 
+def context_of(
+    who: Recipient, campaign: CampaignView, zone: ZoneInfo, *, today: date, links: LinksView | None = None
+) -> dict[str, object]:
+    """The names a template finds for `who`; dates of a case are shown in `zone`."""
+    return message_context(
+        campaign=campaign,
+        unit=_unit(who),
+        contact=_contact(who, today),
+        case=_case(who, zone),
+        links=links or LinksView(),
+    )
+
+
+def languages_for(source: TemplateSource, channel: Channel, who: Recipient) -> tuple[str, ...]:
+    """The languages in which `who` gets a template: a person one, a station those of its unit, in the unit's order.
+
+    A language the template has no text in (or only a sample) is served in Vietnamese, once.
+    """
+    wanted = (who.unit_languages or (DEFAULT_LANGUAGE,)) if channel is Channel.LOUDSPEAKER else (who.language,)
+    return tuple(dict.fromkeys(source.language_for(str(channel), language) for language in wanted))
+
+
+def render_in(
+    compiled: Compiled, channel: Channel, languages: Sequence[str], context: Mapping[str, object], *,
+    samples: bool = False,
+) -> Rendered:  # fmt: skip
+    """The text in the first language; a script in all of them, one after the other. Raises RenderError."""
+    if channel is not Channel.LOUDSPEAKER or len(languages) == 1:
+        return compiled.render(str(channel), languages[0], context, samples=samples)
+    made = [compiled.render(str(channel), language, context, samples=samples) for language in languages]
+    scripts = tuple(script for one in made for script in one.scripts)
+    return Rendered("\n\n".join(script.text for script in scripts), scripts=scripts)
+
+
 def campaign_view(definition: Definition) -> CampaignView:
     """The campaign as templates see it."""
     return CampaignView(definition.title, definition.issuer, definition.starts, definition.ends, definition.slug)
-
-
-def _language(who: Recipient, channel: Channel) -> str:
-    if channel is Channel.LOUDSPEAKER:
-        return who.unit_languages[0] if who.unit_languages else "vi"
-    return who.language
 
 
 def _contact(who: Recipient, today: date) -> ContactView | None:
@@ -75,8 +101,8 @@ def _unit(who: Recipient) -> UnitView:
     return unit_view(who.unit_name, who.unit_kind or "", who.unit_code)
 
 
-def _case(who: Recipient, definition: Definition) -> CaseView | None:
+def _case(who: Recipient, zone: ZoneInfo) -> CaseView | None:
     if who.case_external_id is None:
         return None
-    due = None if who.case_due_at is None else who.case_due_at.astimezone(definition.zone)
+    due = None if who.case_due_at is None else who.case_due_at.astimezone(zone)
     return CaseView(who.case_external_id, who.case_title or "", due, who.case_state or "")

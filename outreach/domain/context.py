@@ -108,6 +108,7 @@ class LinksView:
 
     unsubscribe: str = ""
     survey: str = ""
+    join: str = ""
 
 
 VIEWS: Final[Mapping[str, type]] = {
@@ -146,6 +147,7 @@ def message_context(
     return always | {name: view for name, view in given.items() if view is not None}
 
 
+SAMPLE_TODAY: Final = date(2026, 11, 21)
 SAMPLE_CONTACT: Final = ContactView(
     "Nguyễn Văn Hùng", "Hùng", date(1958, 5, 19), 68, Sex.MALE, "person", "nông dân", "vi", {}
 )
@@ -163,16 +165,21 @@ SAMPLE_CAMPAIGN: Final = CampaignView(
     date(2026, 12, 31),
     "dich-vu-cong",
 )
-SAMPLE_LINKS: Final = LinksView("https://example.gov.vn/u/abc", "https://example.gov.vn/s/abc")
+SAMPLE_LINKS: Final = LinksView(
+    "https://example.gov.vn/u/abc", "https://example.gov.vn/s/abc", "https://example.gov.vn/j/BFxgYEA1NL15EcDYKYo7iKGd2"
+)
+
+LINKS_OF_LENGTH: Final = LinksView(
+    unsubscribe="https://tin.dichvucong.gov.vn/u/" + "x" * 59, join="https://tin.dichvucong.gov.vn/j/" + "x" * 25
+)
+"""As long as the links each recipient gets, for counting parts before there are any."""
 
 
 def sample_context(attr: Mapping[str, Any] | None = None) -> dict[str, object]:
     """A context of invented people and places, for previews and checks."""
     person = SAMPLE_CONTACT
     if attr:
-        person = contact_view(
-            person.full_name, date(2026, 11, 21), birth_date=person.birth_date, sex=person.sex, attr=attr
-        )
+        person = contact_view(person.full_name, SAMPLE_TODAY, birth_date=person.birth_date, sex=person.sex, attr=attr)
     return message_context(
         campaign=SAMPLE_CAMPAIGN, unit=SAMPLE_UNIT, contact=person, case=SAMPLE_CASE, links=SAMPLE_LINKS
     )

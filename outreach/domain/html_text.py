@@ -74,7 +74,7 @@ class _Reader(HTMLParser):
         if target.startswith("#") or not target:
             return
         shown = target.removeprefix("mailto:").removeprefix("tel:")
-        if shown not in words:
+        if shown.removeprefix("https://").rstrip("/") not in words:
             self.pieces.append(f" ({shown})" if words else shown)
 
 
@@ -102,9 +102,17 @@ def text_to_html(text: str) -> str:
     return "\n".join(f"<p>{part}</p>" for part in paragraphs if part)
 
 
+_LETTER: Final = (
+    "max-width:600px;margin:0 auto;padding:16px;font-family:Arial,Helvetica,sans-serif;font-size:17px;"
+    "line-height:1.5;color:#1a1a1a;overflow-wrap:break-word"
+)
+"""Styles of the letter itself, in place: mail programs drop style sheets."""
+
+
 def html_document(body: str, language: str) -> str:
-    """The body as a whole document, unless it is one already."""
+    """The body as a whole document, readable on a telephone, unless it is one already."""
     if re.match(r"\s*<(?:!doctype|html)\b", body, re.IGNORECASE):
         return body
     head = '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>'
-    return f'<!doctype html>\n<html lang="{escape(language)}">{head}\n<body>\n{body}\n</body></html>\n'
+    opened = f'<!doctype html>\n<html lang="{escape(language)}">{head}\n<body style="margin:0">'
+    return f'{opened}\n<div style="{_LETTER}">\n{body}\n</div>\n</body></html>\n'

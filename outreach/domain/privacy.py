@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from outreach.domain.errors import OutreachError
+from outreach.domain.invitation import PAYLOAD_BYTES, TOKEN_BYTES, Invitation, read, written
 
 _NONCE = 12
 _FINGERPRINT = 16
@@ -31,6 +33,7 @@ class _Version:
     cipher: AESGCM
     fingerprint: bytes
     token: AESGCM
+    invitation: bytes
 
 
 class KeyRing:
@@ -103,12 +106,50 @@ class KeyRing:
             return int(run), int(delivery)
         return None
 
+    def invitation(self, contact: int, made_on: date) -> str:
+        """The one-time token by which a contact comes to a channel: always the same one for a day.
+
+        Nothing is stored until it is used, so a message to a million people makes a million of them. Raises ValueError
+        for what `Invitation.packed` cannot hold.
+        """
+        payload = Invitation(contact, made_on).packed()
+        return written(_sealed_invitation(self._current.invitation, payload))
+
+    def read_invitation(self, token: str) -> Invitation | None:
+        """What a token made by any version stands for; None for anything else. Says nothing of expiry or use."""
+        raw = read(token)
+        if raw is None:
+            return None
+        for version in self._versions.values():
+            payload = _opened_invitation(version.invitation, raw)
+            if payload is not None:
+                return Invitation.unpacked(payload)
+        return None
+
+
+def _sealed_invitation(key: bytes, payload: bytes) -> bytes:
+    """Sealed with a keyed hash of itself as the nonce (the SIV way): always the same, and not a bit can be changed."""
+    tag = hmac.digest(key, b"tag" + payload, sha256)[: TOKEN_BYTES - PAYLOAD_BYTES]
+    return _masked(key, tag, payload) + tag
+
+
+def _opened_invitation(key: bytes, raw: bytes) -> bytes | None:
+    payload = _masked(key, raw[PAYLOAD_BYTES:], raw[:PAYLOAD_BYTES])
+    return payload if hmac.compare_digest(_sealed_invitation(key, payload), raw) else None
+
+
+def _masked(key: bytes, tag: bytes, payload: bytes) -> bytes:
+    mask = hmac.digest(key, b"mask" + tag, sha256)
+    return bytes(one ^ other for one, other in zip(payload, mask, strict=False))
+
 
 def _derive(number: int, secret: str) -> _Version:
     def key(purpose: bytes) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"outreach", info=purpose).derive(secret.encode())
 
-    return _Version(number, AESGCM(key(b"address")), key(b"fingerprint"), AESGCM(key(b"token")))
+    return _Version(
+        number, AESGCM(key(b"address")), key(b"fingerprint"), AESGCM(key(b"token")), key(b"invitation")
+    )  # fmt: skip
 
 
 def _mac(key: bytes, value: str) -> bytes:

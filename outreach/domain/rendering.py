@@ -16,6 +16,7 @@ from outreach.domain.context import TO_EVERYONE
 from outreach.domain.errors import OutreachError
 from outreach.domain.html_text import html_document, html_to_text, text_to_html
 from outreach.domain.provider_template import ProviderTemplate, read_provider_template
+from outreach.domain.speech import Spoken
 from outreach.domain.spell_out import spell_out
 from outreach.domain.template_check import find_problems, undeclared
 from outreach.domain.template_env import HTML, TEXT, NothingThere
@@ -62,18 +63,23 @@ class RenderError(OutreachError):
         self.channel = channel
         self.language = language
         self.line = line
+        self.what = what
         self.variable = variable
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What one recipient gets, NFC. Fields as in the channels' content: what a channel does not use stays empty."""
+    """What one recipient gets, NFC. Fields as in the channels' content: what a channel does not use stays empty.
+
+    `scripts`: of a broadcast, the script in each language that is read, one after the other; `body` holds them all.
+    """
 
     body: str = ""
     subject: str = ""
     html: str = ""
     template_id: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    scripts: tuple[Spoken, ...] = ()
 
 
 _Context = Mapping[str, object]
@@ -87,16 +93,14 @@ class Compiled:
         self.source = source
         self._writers = writers
 
-    def render(self, channel: str, language: str, context: _Context) -> Rendered:
+    def render(self, channel: str, language: str, context: _Context, *, samples: bool = False) -> Rendered:
         """The text of a channel in a language, falling back to `vi`; raises RenderError.
 
-        A loudspeaker script is spelled out (`spell_out`), and finds nothing personal in its context.
+        A Vietnamese loudspeaker script is spelled out (`spell_out`); a script finds nothing personal in its context.
+        `samples`: for previews, which show texts that wait for a translator; whoever sends leaves it out.
         """
-        key = (channel, language)
+        key = (channel, self.source.language_for(channel, language, samples=samples))
         writer = self._writers.get(key)
-        if writer is None:
-            key = (channel, DEFAULT_LANGUAGE)
-            writer = self._writers.get(key)
         if writer is None:
             raise RenderError(self.source.name, channel, language, 0, "there is no text for this channel")
         try:
@@ -176,7 +180,7 @@ def _writer(channel: str, language: str, text: str) -> _Writer:
         provider = read_provider_template(text)
         assert isinstance(provider, ProviderTemplate)
         return _provider_writer(provider)
-    return _script_writer(text) if channel == LOUDSPEAKER else _text_writer(text)
+    return _script_writer(text, language) if channel == LOUDSPEAKER else _text_writer(text)
 
 
 def _text_writer(text: str) -> _Writer:
@@ -184,12 +188,15 @@ def _text_writer(text: str) -> _Writer:
     return lambda context: Rendered(_clean(_run(template, context)))
 
 
-def _script_writer(text: str) -> _Writer:
+def _script_writer(text: str, language: str) -> _Writer:
+    """The words for figures are Vietnamese: a script in another language stays as its translator wrote it."""
     template = TEXT.from_string(text)
 
     def write(context: _Context) -> Rendered:
         impersonal = {name: value for name, value in context.items() if name in TO_EVERYONE}
-        return Rendered(spell_out(_clean(_run(template, impersonal))))
+        script = _clean(_run(template, impersonal))
+        script = spell_out(script) if language == DEFAULT_LANGUAGE else script
+        return Rendered(script, scripts=(Spoken(language, script),))
 
     return write
 

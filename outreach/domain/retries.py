@@ -17,6 +17,10 @@ MOST_ATTEMPTS = len(STEPS) + 1
 LONGEST_THROTTLE = timedelta(hours=1)
 """A provider that asks for more patience is asked again after this."""
 
+LONGEST_POSTPONEMENT = timedelta(hours=36)
+"""A delivery the provider wants later is tried again after this at the latest."""
+_SPREAD_OF_THE_POSTPONED = timedelta(minutes=20)
+
 
 def backoff(attempt: int, spread: float) -> timedelta | None:
     """How long to wait after the `attempt`-th try (from 1) failed; None: give up.
@@ -32,3 +36,12 @@ def throttle(retry_after: float | None, spread: float) -> timedelta:
     """How long an account stays quiet after the provider asked for it; 5 s where it gave no time."""
     asked = timedelta(seconds=5.0 if retry_after is None else max(0.0, retry_after))
     return min(asked, LONGEST_THROTTLE) + timedelta(seconds=spread)
+
+
+def postpone(retry_after: float | None, spread: float) -> timedelta:
+    """How long one delivery waits that the provider would not take yet; 5 minutes where it gave no time.
+
+    `spread` moves it by up to 20 minutes more, so that those put off to one moment do not all come at once.
+    """
+    asked = timedelta(seconds=300.0 if retry_after is None else max(0.0, retry_after))
+    return min(asked, LONGEST_POSTPONEMENT) + _SPREAD_OF_THE_POSTPONED * spread

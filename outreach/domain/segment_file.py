@@ -59,7 +59,7 @@ def _truth(text: str) -> Value:
 _EQUAL = frozenset({Op.IS, Op.IN, Op.NOT})
 _VALUES: Mapping[Field, Callable[[str], Value]] = {
     Field.AGE: _age,
-    Field.SEX: _one_of("male", "female"),
+    Field.SEX: _one_of("male", "female", "other"),
     Field.KIND: _one_of("person", "business"),
     Field.OCCUPATION: _word,
     Field.LANGUAGE: _matching(r"[a-z]{2,3}", "a language code like vi or hmn"),

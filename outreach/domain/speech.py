@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outreach.domain.languages import VIETNAMESE, language_name
 from outreach.domain.spell_out import WEB_ADDRESS, spell_out
 
 SYLLABLES_PER_MINUTE: Final = 140
@@ -49,6 +50,14 @@ class ScriptWarning:
     line: int
     excerpt: str
     advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A script in one language, said once."""
+
+    language: str
+    text: str
 
 
 _SYLLABLE = re.compile(r"[^\W\d_]+|\d+")
@@ -102,17 +111,44 @@ def count_syllables(text: str) -> int:
     return len(_SYLLABLE.findall(text))
 
 
-def reading_seconds(text: str, repeats: int = 2) -> float:
-    """How long a reader takes for the text said `repeats` times, with pauses, in seconds; figures count as words.
+def reading_seconds(text: str, repeats: int = 2, *, language: str = VIETNAMESE) -> float:
+    """How long a reader takes for the text said `repeats` times, with pauses, in seconds.
 
-    The text is the script said once, not the laid-out broadcast.
+    The text is the script said once, not the laid-out broadcast. Vietnamese figures count as words; in another language
+    what stands between blanks counts as a syllable, which most of the country's languages come near to.
     """
-    spoken = spell_out(_STAGE_DIRECTION.sub("", text))
+    bare = _STAGE_DIRECTION.sub("", text)
+    spoken = spell_out(bare) if language == VIETNAMESE else bare
     sentences = sum(1 for _ in _sentences(spoken))
     if not sentences:
         return 0.0
     once = count_syllables(spoken) / SYLLABLES_PER_MINUTE * 60 + sentences * SENTENCE_PAUSE_SECONDS
     return once * repeats + REPEAT_PAUSE_SECONDS * (repeats - 1)
+
+
+def broadcast_seconds(scripts: Sequence[Spoken], repeats: int = 2) -> float:
+    """How long a broadcast takes that is read in several languages, one after the other, each `repeats` times."""
+    times = [reading_seconds(one.text, repeats, language=one.language) for one in scripts]
+    return sum(times) + REPEAT_PAUSE_SECONDS * max(0, sum(1 for time in times if time) - 1)
+
+
+def check_broadcast(scripts: Sequence[Spoken]) -> list[ScriptWarning]:
+    """What is wrong with the Vietnamese script; the rules of other languages are their translators' own."""
+    return [found for one in scripts if one.language == VIETNAMESE for found in check_script(one.text)]
+
+
+def lay_out_scripts(scripts: Sequence[Spoken], repeats: int = 2) -> str:
+    """The whole broadcast in one language or in several, in their order, each announced to whoever reads."""
+    if len(scripts) == 1 and scripts[0].language == VIETNAMESE:
+        return lay_out_broadcast(scripts[0].text, repeats)
+    return "\n\n".join([CHIME, *(part for one in scripts for part in _in_language(one, repeats))])
+
+
+def _in_language(one: Spoken, repeats: int) -> list[str]:
+    direction = f"[Đọc bằng {language_name(one.language)}]"
+    if one.language == VIETNAMESE:
+        return [direction, lay_out_broadcast(one.text, repeats).removeprefix(CHIME).lstrip()]
+    return [direction, *[one.text.strip()] * repeats]
 
 
 def lay_out_broadcast(text: str, repeats: int = 2) -> str:

@@ -68,6 +68,15 @@ def _piece_problems(piece: Piece, channel: str, about_case: bool) -> Iterator[Te
         yield from _mail_blocks(tree)
 
 
+def parsed(text: str) -> nodes.Template | None:
+    """The tree of a text; None for one that is no template or goes too deep."""
+    try:
+        tree = TEXT.parse(text)
+        return None if _too_deep(tree) else tree
+    except (TemplateSyntaxError, RecursionError):
+        return None
+
+
 def _too_deep(tree: nodes.Node) -> bool:
     level: list[nodes.Node] = [tree]
     for _ in range(MAX_DEPTH):

@@ -10,13 +10,15 @@ from typing import Final
 from outreach.domain.definition.parts import Text
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.mistakes import Mistakes, unknown
-from outreach.domain.template_source import EMAIL, ZALO_ZNS, TemplateSource, inline_template
+from outreach.domain.template_source import DEFAULT_LANGUAGE, EMAIL, ZALO_ZNS, TemplateSource, inline_template
 from outreach.domain.template_trial import problems
 from outreach.domain.vietnamese import nfc
 from outreach.domain.words import Channel
 from outreach.domain.yaml_tree import Kind, Node, parse
 
 META: Final = "meta.yaml"
+_META_KEYS: Final = ("title", "variables", "samples")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _PART = re.compile(r"(?P<channel>[a-z_]+)\.(?P<language>[a-z]{2,3})\.(?P<kind>j2|yaml)")
 
@@ -33,14 +35,14 @@ def load_template(folder: Path, name: str) -> TemplateSource:
     names = template_names(folder)
     if name not in names:
         raise NotFound(f"{unknown('template', name, names)} (in {folder})")
-    title, variables = _meta(folder / name / META)
+    title, variables, samples = _meta(folder / name / META)
     parts: dict[str, dict[str, str]] = {}
     for path in sorted((folder / name).iterdir()):
         if path.name == META or path.name.startswith("."):
             continue
         channel, language = _part_of(path)
         parts.setdefault(channel, {})[language] = _read(path)
-    return TemplateSource(name, title, variables, parts)
+    return TemplateSource(name, title, variables, parts, samples)
 
 
 def _part_of(path: Path) -> tuple[str, str]:
@@ -64,22 +66,30 @@ def _read(path: Path) -> str:
         raise OutreachError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _meta(path: Path) -> tuple[str, dict[str, str]]:
+def _meta(path: Path) -> tuple[str, dict[str, str], tuple[str, ...]]:
     mistakes = Mistakes(str(path))
     root = parse(path.read_bytes(), mistakes)
     if root is not None:
         _check_meta(root, mistakes)
     if root is None or mistakes:
         raise OutreachError("\n".join(str(mistake) for mistake in mistakes.sorted()))
-    title, variables = root.get("title"), root.get("variables")
+    title, variables, samples = root.get("title"), root.get("variables"), root.get("samples")
     examples = {entry.key: entry.value.text for entry in variables.entries} if variables else {}
-    return (title.text if title else ""), examples
+    waiting = tuple(item.text for item in samples.items) if samples else ()
+    return (title.text if title else ""), examples, waiting
+
+
+def variable_lines(folder: Path, name: str) -> dict[str, int]:
+    """Where the `meta.yaml` of a template documents each variable: its path → its line."""
+    root = parse((folder / name / META).read_bytes(), Mistakes(META))
+    variables = root.get("variables") if root is not None else None
+    return {entry.key: entry.line for entry in variables.entries} if variables else {}
 
 
 def _check_meta(root: Node, mistakes: Mistakes) -> None:
     for entry in root.entries:
-        if entry.key not in ("title", "variables"):
-            mistakes.add(entry.line, unknown("key", entry.key, ("title", "variables")))
+        if entry.key not in _META_KEYS:
+            mistakes.add(entry.line, unknown("key", entry.key, _META_KEYS))
     title, variables = root.get("title"), root.get("variables")
     if title is None or not title.kind.scalar or not title.text.strip():
         mistakes.add(root.line, 'add "title": what the template is about')
@@ -88,6 +98,17 @@ def _check_meta(root: Node, mistakes: Mistakes) -> None:
     for entry in variables.entries if variables else ():
         if not entry.value.kind.scalar:
             mistakes.add(entry.line, f'the example of "{entry.key}" must be one value')
+    _check_samples(root.get("samples"), mistakes)
+
+
+def _check_samples(samples: Node | None, mistakes: Mistakes) -> None:
+    if samples is None:
+        return
+    if samples.kind is not Kind.LIST:
+        mistakes.add(samples.line, '"samples" must be a list of languages, like [tyz]')
+    for item in samples.items:
+        if not _LANGUAGE.fullmatch(item.text) or item.text == DEFAULT_LANGUAGE:
+            mistakes.add(item.line, f'"{item.text}" cannot be a sample: write a language other than vi, like tyz')
 
 
 def text_in_place(name: str, texts: Sequence[Text]) -> TemplateSource:

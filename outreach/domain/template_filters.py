@@ -13,6 +13,8 @@ from outreach.domain.salutation import salute_aged
 from outreach.domain.sms_text import unaccent
 from outreach.domain.spell_out import spell_out
 
+_LARGEST_AMOUNT: Final = 10**15
+
 
 class FilterError(ValueError):
     """A filter got what it cannot show; the text names the filter and what it needs, never the value."""
@@ -42,9 +44,11 @@ def _as_moment(value: object, name: str, what: str) -> date:
 
 
 def money_vi(value: object) -> str:
-    """`1.500.000 đồng`; takes a whole or a decimal number, or its text."""
+    """`1.500.000 đồng`; takes a whole or a decimal number of up to 15 digits, or its text."""
     try:
         amount = Decimal(str(value))
+        if not -_LARGEST_AMOUNT < amount < _LARGEST_AMOUNT:
+            raise ValueError
         whole = int(amount.to_integral_value())
     except (InvalidOperation, ValueError, OverflowError):
         raise FilterError("money_vi needs a number") from None

@@ -18,16 +18,29 @@ _MARKUP: Final = re.compile(r"<\s*/?\s*[a-zA-Z!]")
 
 @dataclass(frozen=True)
 class TemplateSource:
-    """`parts`: channel → language → source. `variables`: path → example, for previews. Goes to JSON and back."""
+    """`parts`: channel → language → source. `variables`: path → example, for previews. Goes to JSON and back.
+
+    `samples`: languages whose texts wait for a translator; they are shown in previews and never sent.
+    """
 
     name: str
     title: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    samples: tuple[str, ...] = ()
 
     def languages(self, channel: str) -> tuple[str, ...]:
         """The languages it has a text in for the channel, the default one first."""
         return tuple(sorted(self.parts.get(channel, {}), key=lambda language: (language != DEFAULT_LANGUAGE, language)))
+
+    def language_for(self, channel: str, wanted: str, *, samples: bool = False) -> str:
+        """The language in which somebody who speaks `wanted` is written to; a sample only with `samples`."""
+        there = wanted in self.parts.get(channel, {}) and (samples or wanted not in self.samples)
+        return wanted if there else DEFAULT_LANGUAGE
+
+    def unsent(self, channel: str) -> tuple[str, ...]:
+        """The languages of the channel whose texts are samples."""
+        return tuple(language for language in self.languages(channel) if language in self.samples)
 
     def file_of(self, channel: str, language: str) -> str:
         """The file a text of the template stands in, relative to the templates folder."""
@@ -40,12 +53,13 @@ class TemplateSource:
             "title": self.title,
             "variables": dict(self.variables),
             "parts": {channel: dict(texts) for channel, texts in self.parts.items()},
+            **({"samples": list(self.samples)} if self.samples else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TemplateSource:
         """What `to_json` gave; raises KeyError where something is missing."""
-        return cls(data["name"], data["title"], data["variables"], data["parts"])
+        return cls(data["name"], data["title"], data["variables"], data["parts"], tuple(data.get("samples", ())))
 
 
 def inline_template(name: str, texts: Mapping[str, str | Mapping[str, str]]) -> TemplateSource:

@@ -16,8 +16,10 @@ from outreach.audience.units import load_official
 from outreach.domain.clock import VirtualClock
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.scope import EVERYTHING
+from outreach.domain.words import Channel
 from outreach.local.demo_stage import Stage
 from outreach.local.sandbox import Outcome, read_log
+from outreach.local.up import TELEGRAM, ZALO
 from outreach.planning import actions
 from outreach.planning.actions import Loaded
 from outreach.planning.forecast import Forecast, forecast
@@ -33,6 +35,8 @@ STAFF, LEADER, OFFICER = "can-bo@demo.example", "lanh-dao@demo.example", "dai-tr
 HOME: Final = "01"
 PROVINCES: Final = {HOME: 0.7, "38": 0.2, "79": 0.1}
 """Where the invented people live: Hà Nội, Thanh Hoá, Thành phố Hồ Chí Minh, and their shares."""
+BOUND: Final = {Channel.ZALO_OA: ZALO, Channel.TELEGRAM: TELEGRAM}
+"""The accounts whose Zalo ids and chats they have."""
 CASES_PER_PERSON: Final = 0.03
 _LOOK_EVERY = 0.5
 _QUIET = 5.0
@@ -52,7 +56,7 @@ def populate(on: Stage, people: int, *, seed: int) -> tuple[int, int]:
         n = rest if unit == HOME else round(people * PROVINCES[unit])
         rest -= n
         on.go_on()
-        synthesise(runtime.engine, n, unit=unit, seed=seed, keys=runtime.keys, today=today)
+        synthesise(runtime.engine, n, unit=unit, seed=seed, keys=runtime.keys, today=today, bound=BOUND)
         cases = round(n * CASES_PER_PERSON)
         invented_cases += cases
         synthesise_cases(runtime.engine, cases, unit=unit, seed=seed, today=today, days=3)
@@ -164,7 +168,7 @@ def _upcoming(on: Stage) -> list[Script]:
 def sent_by_sandbox(on: Stage) -> dict[str, int]:
     """Messages the simulator took, by channel, from its own log."""
     taken = Counter(entry.channel for entry in read_log(on.sandbox.data) if entry.outcome is Outcome.ACCEPTED)
-    return {"sms": taken["sms"], "email": taken["email"]}
+    return {str(channel): taken[str(channel)] for channel in Channel if channel.to_people}
 
 
 def _zone(on: Stage) -> ZoneInfo:

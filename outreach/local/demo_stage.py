@@ -25,9 +25,14 @@ from outreach.local.up import SandboxPart, free_port, need_port, parts, sandbox_
 from outreach.runtime import Runtime
 from outreach.settings import PROJECT, Settings
 
-_OPEN_FROM, _OPEN_UNTIL, _PRETENDED = 7, 20, 9
-"""Local hours in which the demo keeps the real time; otherwise its clock is put forward to the third."""
+_OPEN_FROM, _OPEN_UNTIL, _PRETENDED = 9, 20, 9
+"""Local hours in which the demo keeps the real time; otherwise its clock is put forward to the third.
+
+Not before 9, although one may write from 7: the reminders of the day are due at 08:30.
+"""
 _RATE: Final = 2000
+_BEHAVIOUR: Final = ("--statuses", "delivered", "--seen-share", "0.2", "--zalo-per-minute", "0")
+"""One receipt an SMS; some Zalo messages are read too; Zalo is as fast as the machine, as the SMS gateways are."""
 _START_PATIENCE = 60.0
 
 Tell = Callable[[str], None]
@@ -74,12 +79,13 @@ def stage(
     embedded = Embedded(data)
     servers = embedded.acquire()
     try:
-        sandbox = SandboxPart(data / "sandbox", free_port(), free_port(), ("--statuses", "delivered"))
+        public_url = f"http://127.0.0.1:{port}"
+        sandbox = SandboxPart(data / "sandbox", free_port(), free_port(), _BEHAVIOUR, public_url)
         values = {
             "data_dir": data,
             "database_url": servers.database_url,
             "redis_url": servers.redis_url,
-            "public_url": f"http://127.0.0.1:{port}",
+            "public_url": public_url,
             "accounts": _accounts(data, sandbox),
             "approval": "on",
             "campaigns_dir": PROJECT / "campaigns",
@@ -120,7 +126,7 @@ def _clear(data: Path) -> None:
 def _accounts(data: Path, sandbox: SandboxPart) -> Path:
     file = data / "accounts.toml"
     file.touch(mode=0o600)
-    file.write_text(sandbox_accounts(sandbox, rate=_RATE), encoding="utf-8")
+    file.write_text(sandbox_accounts(sandbox, rate=_RATE, zalo_rate=_RATE), encoding="utf-8")
     return file
 
 
@@ -131,9 +137,7 @@ def _clock_shift(now: datetime, tell: Tell) -> int:
     morning = now.replace(hour=_PRETENDED, minute=0, second=0, microsecond=0)
     if now.hour >= _OPEN_UNTIL:
         morning += timedelta(days=1)
-    tell(
-        f"it is {now:%H:%M}, when nobody may be written to: the demo's clock is put forward to {morning:%H:%M %d/%m/%Y}"
-    )
+    tell(f"it is {now:%H:%M}, no time to write to people: the demo's clock is put forward to {morning:%H:%M %d/%m/%Y}")
     return int((morning - now).total_seconds())
 
 

@@ -16,22 +16,28 @@ from outreach.local.parts import Part
 from outreach.local.sandbox import SandboxConfig
 from outreach.settings import PROJECT, Settings
 
+ZALO, TELEGRAM = "zalo-sandbox", "telegram-sandbox"
+"""Accounts of the sandbox to which Zalo ids and Telegram chats are bound."""
 WORKER_GRACE = 40.0
 """Seconds a worker gets to end: what it is sending (at most 20 s) is sent and written down first."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxPart:
-    """A provider simulator as one of the parts; `options` are further ones of `python -m outreach.local.sandbox`."""
+    """A provider simulator as one of the parts; `options` are further ones of `python -m outreach.local.sandbox`.
+
+    `public_url`: where the web is, so that Zalo's and Telegram's events reach the accounts of `sandbox_accounts`.
+    """
 
     data: Path
     http_port: int
     smtp_port: int
     options: tuple[str, ...] = ()
+    public_url: str = ""
 
     @property
     def url(self) -> str:
-        """Where it speaks Twilio's interface and shows what citizens would have received."""
+        """Where it speaks its providers' interfaces and shows what citizens would have received."""
         return f"http://127.0.0.1:{self.http_port}"
 
 
@@ -66,7 +72,14 @@ def scheduler_argv() -> tuple[str, ...]:
 def sandbox_argv(sandbox: SandboxPart) -> tuple[str, ...]:
     """The provider simulator."""
     ports = ("--http-port", str(sandbox.http_port), "--smtp-port", str(sandbox.smtp_port))
-    return (sys.executable, "-m", "outreach.local.sandbox", "--data", str(sandbox.data), *ports, *sandbox.options)
+    hooks: tuple[str, ...] = ()
+    if sandbox.public_url:
+        base = f"{sandbox.public_url.rstrip('/')}/webhooks"
+        hooks = ("--webhook", f"zalo={base}/{ZALO}", "--webhook", f"telegram={base}/{TELEGRAM}")
+    return (
+        *(sys.executable, "-m", "outreach.local.sandbox", "--data", str(sandbox.data)),
+        *(*ports, *hooks, *sandbox.options),
+    )
 
 
 def parts(
@@ -122,9 +135,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def sandbox_accounts(sandbox: SandboxPart, *, rate: int) -> str:
-    """The text of an `accounts.toml` that sends everything to a sandbox; `rate` in SMS parts or e-mails a second."""
+def sandbox_accounts(sandbox: SandboxPart, *, rate: int, zalo_rate: int = 60) -> str:
+    """The text of an `accounts.toml` that sends everything to a sandbox; rates in SMS parts or messages a second.
+
+    `zalo_rate`: Zalo takes 4,000 requests a minute from an app, unless the sandbox was told otherwise.
+    """
     known = SandboxConfig(sandbox.data)
+    zalo, esms, bot = known.zalo, known.esms, known.telegram
     return f"""\
 # Everything goes to the sandbox of this machine; nothing reaches anybody.
 [accounts.sms-sandbox]
@@ -137,6 +154,40 @@ base_url = "{sandbox.url}"
 rate = "{rate}/s"
 price = 350
 text_form = "cheapest"
+
+[accounts.sms-esms-sandbox]
+channel = "sms"
+provider = "esms"
+api_key = "{esms.api_key}"
+secret_key = "{esms.secret_key}"
+brandname = "{esms.brandname}"
+base_url = "{sandbox.url}/esms"
+rate = "{rate}/s"
+price = {esms.price}
+text_form = "cheapest"
+
+[accounts.{ZALO}]
+channel = ["zalo_oa", "zalo_zns"]
+provider = "zalo"
+app_id = "{zalo.app_id}"
+app_secret = "{zalo.app_secret}"
+oa_id = "{zalo.oa_id}"
+oa_secret = "{zalo.oa_secret}"
+refresh_token = "{zalo.refresh_token}"
+base_url = "{sandbox.url}/zalo"
+business_url = "{sandbox.url}/zalo"
+oauth_url = "{sandbox.url}/zalo"
+rate = "{zalo_rate}/s"
+price = 200
+
+[accounts.{TELEGRAM}]
+channel = "telegram"
+provider = "telegram"
+token = "{bot.token}"
+webhook_secret = "{bot.webhook_secret}"
+base_url = "{sandbox.url}/telegram"
+rate = "{bot.per_s}/s"
+price = 0
 
 [accounts.email-sandbox]
 channel = "email"

@@ -38,7 +38,9 @@ def _hand_on(engine: Engine, waiting: Waiting, accounts: Mapping[str, Account], 
         if handed_on:
             frozen = read_version(connection, run.campaign, run.version, campaign.shift_days)
             due = earliest_send(run.message_class, waiting.since, frozen.definition.zone)
+            cascades.remember(connection)
             plan_steps(connection, run, frozen, due, first=waiting.step + 1, now=now, accounts=accounts, batch=True)
+            cascades.reach_with_others(connection, run.id, now)
             if run.state is RunState.DONE:
                 runs.move(connection, run, RunState.SENDING, finished_at=None)
     return handed_on

@@ -12,13 +12,14 @@ from sqlalchemy import Connection
 
 from outreach.domain.accounts import Account
 from outreach.domain.composing import compose
+from outreach.domain.context import LINKS_OF_LENGTH, LinksView
 from outreach.domain.frozen import Frozen
 from outreach.domain.recipient import Recipient
 from outreach.domain.rendering import RenderError
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.sms_text import measure
 from outreach.domain.states import DeliveryState
-from outreach.domain.words import Channel
+from outreach.domain.words import Channel, MessageClass
 from outreach.store import recipients, tallies
 from outreach.store.runs import Run
 
@@ -88,8 +89,10 @@ def _mean_parts(
 
 def _parts(frozen: Frozen, run: Run, who: Recipient, account: Account, today: date) -> int:
     """The parts of one text; none for somebody whose text cannot be made: nothing will be sent to them."""
+    links = LinksView() if run.message_class is MessageClass.EMERGENCY else LINKS_OF_LENGTH
+    form = account.text_form
     try:
-        content = compose(frozen, run.message, Channel.SMS, who, today=today, text_form=account.text_form)
+        content = compose(frozen, run.message, Channel.SMS, who, today=today, text_form=form, links=links)
     except RenderError:
         return 0
     return measure(content.body).parts

@@ -17,6 +17,7 @@ from outreach.domain.lifecycle import RunState
 from outreach.domain.schedule import BeforeCase
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import SERVED_BY_ANOTHER, DeliveryState
+from outreach.domain.template_samples import sample_warnings
 from outreach.planning.costs import EXACT_UP_TO, estimate
 from outreach.planning.planner import gather, plan_steps, segment_today
 from outreach.planning.samples import Sample, draw_samples
@@ -96,6 +97,7 @@ def forecast(
         channel for account in accounts.values() for channel in account.channels
     }
     warnings = tuple(f"no account serves channel {channel}: nothing would be sent on it" for channel in sorted(missing))
+    warnings += sample_warnings(frozen.definition, frozen.templates)
     foreseen = [
         _message(engine, frozen, message, accounts, now, dates.get(message.id, []), sample)
         for message in frozen.definition.messages

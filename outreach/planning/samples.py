@@ -9,30 +9,31 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from outreach.domain.accounts import Account
-from outreach.domain.composing import campaign_view, compose
+from outreach.domain.composing import campaign_view, compose, languages_for
 from outreach.domain.context import ISSUER, SAMPLE_CONTACT, LinksView, sample_context
 from outreach.domain.frozen import Frozen
 from outreach.domain.recipient import Recipient
 from outreach.domain.rendering import Rendered, RenderError
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.sms_text import Encoding, TextForm, formed, measure
-from outreach.domain.speech import reading_seconds
+from outreach.domain.speech import broadcast_seconds
 from outreach.domain.words import Channel, MessageClass
 from outreach.store import recipients
 from outreach.store.runs import Run
 
 _TRIED: Final = 5
 """People whose text is tried before the sample says that it cannot be made."""
-_OWN_LINK: Final = "https://.../u/..."
-"""Stands where each recipient gets a link of their own."""
+_OWN_LINKS: Final = LinksView(unsubscribe="https://.../u/...", join="https://.../j/...")
+"""Stand where each recipient gets links of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One text as it would leave; `who` it was made for, "" where nobody is planned and an invented person stands in.
 
-    For SMS `parts` and `encoding`, and `accented_parts` where the account drops the tones; `reading_seconds`: of a
-    loudspeaker script said twice; `problem`: why the text cannot be made. It holds names: never to be logged.
+    `language`: several for a script that is read in several. For SMS `parts` and `encoding`, and `accented_parts`
+    where the account drops the tones; `reading_seconds`: of a loudspeaker script said twice; `problem`: why the text
+    cannot be made. It holds names: never to be logged.
     """
 
     channel: Channel
@@ -83,10 +84,12 @@ def _of_channel(
 
 
 def _sample(frozen: Frozen, run: Run, channel: Channel, who: Recipient | None) -> Sample:
-    language = _language(frozen, run.message, channel, who)
+    languages = ("vi",) if who is None else languages_for(frozen.templates[run.message], channel, who)
     rendered = _invented(frozen, run.message, channel) if who is None else _real(frozen, run, channel, who)
     name = "" if who is None else who.full_name or who.unit_name or who.unit_code or "?"
-    return Sample(channel, language, _text(rendered), name, rendered.subject)
+    seconds = round(broadcast_seconds(rendered.scripts)) if channel is Channel.LOUDSPEAKER else None
+    text = _text(rendered)
+    return Sample(channel, ", ".join(languages), text, name, rendered.subject, reading_seconds=seconds)
 
 
 def _form(accounts: Mapping[str, Account], channel: Channel, account: str) -> TextForm:
@@ -98,21 +101,13 @@ def _form(accounts: Mapping[str, Account], channel: Channel, account: str) -> Te
 def _real(frozen: Frozen, run: Run, channel: Channel, who: Recipient) -> Rendered:
     today = run.scheduled_for.astimezone(frozen.definition.zone).date()
     linked = channel.to_people and run.message_class is not MessageClass.EMERGENCY
-    links = LinksView(unsubscribe=_OWN_LINK) if linked else LinksView()
+    links = _OWN_LINKS if linked else LinksView()
     return compose(frozen, run.message, channel, who, today=today, links=links)
 
 
 def _invented(frozen: Frozen, message: str, channel: Channel) -> Rendered:
     context = sample_context() | {"campaign": campaign_view(frozen.definition), ISSUER: frozen.definition.issuer}
     return frozen.template(message).render(str(channel), SAMPLE_CONTACT.language, context)
-
-
-def _language(frozen: Frozen, message: str, channel: Channel, who: Recipient | None) -> str:
-    """The language of the text that is used: the recipient's own where the template has it."""
-    wanted = "vi" if who is None else who.language
-    if who is not None and channel is Channel.LOUDSPEAKER:
-        wanted = who.unit_languages[0] if who.unit_languages else "vi"
-    return wanted if wanted in frozen.templates[message].languages(str(channel)) else "vi"
 
 
 def _text(rendered: Rendered) -> str:
@@ -122,9 +117,7 @@ def _text(rendered: Rendered) -> str:
 
 
 def _told(sample: Sample, form: TextForm) -> Sample:
-    """The sample with what its channel makes of it."""
-    if sample.channel is Channel.LOUDSPEAKER:
-        return replace(sample, reading_seconds=round(reading_seconds(sample.text)))
+    """The sample as an SMS account sends it."""
     if sample.channel is not Channel.SMS:
         return sample
     sent = formed(sample.text, form)

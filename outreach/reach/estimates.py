@@ -18,15 +18,15 @@ from dataclasses import dataclass
 
 RULE = {
     "vi": (
-        "Đo được: số người có căn cứ tiếp cận (báo nhận với SMS, máy chủ nhận với e-mail), mỗi người tính một lần "
-        "trong cả chiến dịch; ai chung địa chỉ tính cùng. "
+        "Đo được: số người có căn cứ tiếp cận (báo nhận với SMS, máy chủ nhận với e-mail, lượt hỗ trợ tận nơi đã ghi "
+        "nhận), mỗi người tính một lần trong cả chiến dịch; ai chung địa chỉ tính cùng. "
         "Ước tính: người nghe loa tại các lượt phát đã xác nhận; mỗi đơn vị lấy số nhỏ hơn giữa người thuộc nhóm và "
         "người trong tầm nghe, nhiều thông điệp thì lấy số lớn nhất. Kết hợp: mỗi đơn vị = "
         "min(dân số, đo được + ước tính × (1 − đo được ÷ dân số)). «Số người tiếp cận» là số đo được."
     ),
     "en": (
-        "Measured: people with a proof (a receipt for SMS, the server's acceptance for e-mail), each once in the whole "
-        "campaign; those who share an address count together. "
+        "Measured: people with a proof (a receipt for SMS, the server's acceptance for e-mail, a recorded home visit), "
+        "each once in the whole campaign; those who share an address count together. "
         "Estimated: people who heard confirmed loudspeaker broadcasts; in each unit the smaller of the segment's "
         "people and those in earshot, of several messages the largest. Combined: in each unit "
         "min(population, measured + estimated × (1 − measured ÷ population)). People reached is the measured figure."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -13,21 +13,22 @@ from sqlalchemy import Connection, Engine
 from outreach.domain.clock import Clock
 from outreach.domain.errors import NotFound
 from outreach.domain.frozen import Frozen
-from outreach.domain.scope import EVERYTHING, Scope
-from outreach.domain.segments import Rule
+from outreach.domain.scope import Scope
 from outreach.domain.words import Channel
 from outreach.reach import targets
 from outreach.reach.areas import Areas, Row, summed
+from outreach.reach.counting import catch_up, frozen_of, rules_of
 from outreach.reach.estimates import RULE, Figures, heard_by, loudest, of_area, total, without_estimate
 from outreach.reach.targets import TargetNow
-from outreach.store import broadcasts, campaigns, units
+from outreach.store import broadcasts, units
 from outreach.store import reach as store
 from outreach.store.broadcasts import Heard
-from outreach.store.reach import Grouping, Tally
-from outreach.store.versions import read_version
+from outreach.store.reach import VISIT, Grouping, Tally
 
-_FILLED_AT_ONCE = 20_000
 NO_SEGMENT = "Không thuộc nhóm nào"
+VISITS = "Hỗ trợ tận nơi"
+_VISITS_OF_NO_MESSAGE = "~visit"
+"""The line of home visits among messages; no message's id begins like this."""
 
 
 class By(StrEnum):
@@ -41,7 +42,10 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A campaign's reach at a moment. `stations` and `confirmed` count (message, station) broadcasts."""
+    """A campaign's reach at a moment.
+
+    `stations` and `confirmed` count (message, station) broadcasts, `visited` people who were visited at home.
+    """
 
     campaign: str
     title: str
@@ -53,6 +57,7 @@ class Report:
     targets: tuple[TargetNow, ...]
     stations: int
     confirmed: int
+    visited: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with the rule in words."""
@@ -67,6 +72,7 @@ class Report:
             "by": {row.key: self._row(row) for row in self.rows},
             "targets": [target.to_json() for target in self.targets],
             "broadcasts": {"stations": self.stations, "confirmed": self.confirmed},
+            "visits": {"people": self.visited},
             "rule": RULE,
         }
 
@@ -103,21 +109,20 @@ def reach(
     """
     with engine.connect() as connection:
         narrowed = _narrowed(connection, unit, scope)
-        campaign = campaigns.get(connection, slug)
-        n = campaign.approved_version or campaign.version
-        frozen = read_version(connection, slug, n, campaign.shift_days)
+    frozen = frozen_of(engine, slug)
     today = clock.now().astimezone(frozen.definition.zone).date()
-    rules = _rules(frozen)
-    _take_down_segments(engine, slug, rules, today)
+    catch_up(engine, slug, frozen, clock)
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
-        store.gather_people(connection, slug, rules, today, scope=narrowed)
+        if _needs_people(frozen, by):
+            store.gather_people(connection, slug, rules_of(frozen), today, scope=narrowed)
         counted = _Counted(connection, slug, frozen, narrowed)
         return Report(
             campaign=slug, title=frozen.definition.title, at=clock.now(), unit=unit, figures=counted.overall(), by=by,
             rows=tuple(() if by is None else counted.rows(by, every=every, descend=not unit)),
-            targets=tuple(targets.measure(connection, slug, target) for target in frozen.definition.targets),
+            targets=tuple(targets.standings(connection, frozen.definition, clock.now())),
             stations=sum(one.stations for one in counted.heard),
             confirmed=sum(one.confirmed for one in counted.heard),
+            visited=sum(one.measured for one in counted.visited),
         )  # fmt: skip
 
 
@@ -130,22 +135,9 @@ def _narrowed(connection: Connection, unit: str, scope: Scope) -> Scope:
     return Scope(path, scope.who)
 
 
-def _rules(frozen: Frozen) -> dict[str, Rule]:
-    named = {name: segment.where for name, segment in frozen.segments.items()}
-    own = {
-        f"target:{target.id}": target.segment
-        for target in frozen.definition.targets
-        if target.segment is not None and not isinstance(target.segment, str)
-    }
-    return {**named, **own}
-
-
-def _take_down_segments(engine: Engine, slug: str, rules: Mapping[str, Rule], today: date) -> None:
-    """A slice at a time, so that receipts never wait long."""
-    filled = _FILLED_AT_ONCE
-    while filled == _FILLED_AT_ONCE:
-        with engine.begin() as connection:
-            filled = store.fill_segments(connection, slug, rules, today, limit=_FILLED_AT_ONCE, scope=EVERYTHING)
+def _needs_people(frozen: Frozen, by: By | None) -> bool:
+    """Whether a report asks for more than the counts by unit: then its people are gathered, which takes seconds."""
+    return by not in (None, By.UNIT) or any(not target.measure.entered for target in frozen.definition.targets)
 
 
 class _Counted:
@@ -159,7 +151,8 @@ class _Counted:
         self.heard: Sequence[Heard] = broadcasts.heard(connection, slug, scope=scope)
         speaking = {one.unit_code for one in self.heard}
         self._areas = Areas(store.unit_names(connection, scope=scope), speaking)
-        self._by_home = self._put_together(store.tallies(connection, slug, None), _estimates(self.heard))
+        self._by_home = self._put_together(store.unit_tallies(connection, slug, scope=scope), _estimates(self.heard))
+        self.visited: Sequence[Tally] = store.visited(connection, slug, scope=scope)
 
     def overall(self) -> Figures:
         """The campaign as a whole."""
@@ -203,20 +196,27 @@ class _Counted:
     def _channels(self) -> list[Row]:
         tallies = store.tallies(self._connection, self._slug, Grouping.CHANNEL)
         used = {one.key for one in tallies}
-        return [
+        rows = [
             Row(channel, channel, self._group(tallies, channel, () if channel.to_people else self.heard))
             for channel in Channel
             if channel in used
         ]
+        return rows + self._visits(VISIT)
+
+    def _visits(self, key: str) -> list[Row]:
+        """Home visits as a line of their own, where there were any."""
+        figures = total(self._put_together(self.visited, {}).values())
+        return [Row(key, VISITS, figures)] if self.visited else []
 
     def _messages(self) -> list[Row]:
         tallies = store.tallies(self._connection, self._slug, Grouping.MESSAGE)
         titles = {message.id: message.title or message.id for message in self._frozen.definition.messages}
         keys = [*titles, *sorted({one.key for one in tallies} - titles.keys())]
-        return [
+        rows = [
             Row(key, titles.get(key, key), self._group(tallies, key, [one for one in self.heard if one.message == key]))
             for key in keys
         ]
+        return rows + self._visits(_VISITS_OF_NO_MESSAGE)
 
 
 def _plain(tally: Tally) -> Figures:

@@ -13,7 +13,7 @@ from outreach.domain.composing import compose
 from outreach.domain.errors import NotFound
 from outreach.domain.rendering import RenderError
 from outreach.domain.scope import Scope
-from outreach.domain.speech import check_script, lay_out_broadcast, reading_seconds
+from outreach.domain.speech import broadcast_seconds, check_broadcast, lay_out_scripts
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel, MessageClass
 from outreach.store import broadcasts, units
@@ -100,11 +100,11 @@ def _script(connection: Connection, one: Broadcast) -> Script:
     zone = ZoneInfo(one.timezone)
     starts, ends = one.slot_starts.astimezone(zone), one.slot_ends.astimezone(zone)
     try:
-        spoken = compose(frozen, one.message, Channel.LOUDSPEAKER, one.who, today=starts.date()).body
-        warnings = [f"{found.line}: “{found.excerpt}”: {found.advice}" for found in check_script(spoken)]
+        read = compose(frozen, one.message, Channel.LOUDSPEAKER, one.who, today=starts.date()).scripts
+        warnings = [f"{found.line}: “{found.excerpt}”: {found.advice}" for found in check_broadcast(read)]
     except RenderError as error:
-        spoken, warnings = "", [f"the text cannot be made: {error}"]
-    seconds = round(reading_seconds(spoken, REPEATS))
+        read, warnings = (), [f"the text cannot be made: {error}"]
+    seconds = round(broadcast_seconds(read, REPEATS))
     if seconds > (ends - starts).total_seconds():
         warnings.append(f"takes {seconds} s to read, the slot has {(ends - starts).total_seconds():.0f} s")
     return Script(
@@ -112,7 +112,7 @@ def _script(connection: Connection, one: Broadcast) -> Script:
         message=one.message, message_title=frozen.definition.message(one.message).title or one.message,
         message_class=one.message_class, issuer=frozen.definition.issuer, station=one.station, unit=one.unit_code,
         unit_name=one.who.unit_name or one.unit_code, starts=starts, ends=ends,
-        text=lay_out_broadcast(spoken, REPEATS) if spoken else "", reading_seconds=seconds, warnings=tuple(warnings),
+        text=lay_out_scripts(read, REPEATS) if read else "", reading_seconds=seconds, warnings=tuple(warnings),
         state=one.state, confirmed_at=None if one.confirmed_at is None else one.confirmed_at.astimezone(zone),
         confirmed_by=one.confirmed_by, note=one.note,
     )  # fmt: skip

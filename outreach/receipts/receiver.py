@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from channels.contract import Adapter, Event, Inbound, OptOut, Receipt, ReceiptState, WebhookRequest
+from channels.contract import Adapter, Event, Receipt, ReceiptState, WebhookRequest
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.errors import NotFound, OutreachError
-from outreach.domain.opt_out import is_opt_out
 from outreach.domain.privacy import KeyRing
 from outreach.domain.states import DeliveryState, Reason, proved
+from outreach.domain.words import Channel
+from outreach.receipts.hearing import hear
+from outreach.receipts.joining import Joining
+from outreach.receipts.keeping import event_of, json_of
 from outreach.store import deliveries, events, suppressions
 from outreach.store.deliveries import Change
 from outreach.store.events import RawEvent
 
 log = logging.getLogger(__name__)
 
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+_RETRY = timedelta(minutes=1)
+_PATIENCE = timedelta(days=7)
 _STATES = {
     ReceiptState.ACCEPTED: DeliveryState.ACCEPTED,
     ReceiptState.DELIVERED: DeliveryState.DELIVERED,
@@ -41,6 +49,7 @@ class Receiver:
     accounts: Mapping[str, Account]
     keys: KeyRing
     clock: Clock
+    zone: ZoneInfo = VIETNAM
 
     def receive(self, account_name: str, request: WebhookRequest) -> int:
         """Take one callback; when this returns it is stored for good. Returns how many events were new.
@@ -52,33 +61,58 @@ class Receiver:
             raise NotFound(f"there is no account {account_name!r}")
         adapter, account = self.adapters[account_name], self.accounts[account_name]
         adapter.verify(request)
-        told = adapter.parse(request)
+        return self.take(account.name, adapter.parse(request))
+
+    def take(self, account_name: str, told: Sequence[Event]) -> int:
+        """Keep and apply events of an account in one transaction; returns how many were new."""
         with self.engine.begin() as connection:
-            return self._take(connection, account, told)
+            return self._take(connection, self.accounts[account_name], told)
 
     def replay(self) -> int:
-        """Apply kept events whose delivery was not known when they came; returns how many."""
+        """Apply kept events whose delivery was not known when they came, or that failed; returns how many."""
         with self.engine.begin() as connection:
             waiting = events.now_known(connection)
-            return sum(self._replay_one(connection, one) for one in waiting)
+            receipts = sum(self._replay_one(connection, one) for one in waiting)
+        with self.engine.begin() as connection:
+            failed = events.to_retry(connection, now=self.clock.now())
+            return receipts + sum(self._retry_one(connection, one) for one in failed)
 
     def _replay_one(self, connection: Connection, one: events.Waiting) -> bool:
-        """Apply one kept event; one that cannot be read is reported, and keeps none of the others waiting."""
+        """Apply one kept receipt; one that cannot be read is reported, and keeps none of the others waiting."""
         try:
-            receipt = _from_json(self._opened(one.payload))
+            receipt = event_of(self._opened(one.payload))
+            if not isinstance(receipt, Receipt):
+                raise TypeError("only a receipt waits for its delivery")
         except (OutreachError, ValueError, KeyError, TypeError) as error:
             log.error("a kept event cannot be read: account=%s error=%s", one.account, type(error).__name__)
             events.applied(connection, one.account, [one.event_key])
             return False
-        place = (one.run, one.delivery, None)
-        change = self._change(self.accounts.get(one.account), receipt, place)
+        change = self._change(self.accounts.get(one.account), receipt, (one.run, one.delivery, None), one.channel)
         deliveries.advance(connection, [change], now=self.clock.now())
         if receipt.opted_out:
             suppressions.suppress_deliveries(
-                connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {one.account}"
+                connection, [(one.run, one.delivery)], reason=Reason.OPTED_OUT, source=f"provider of {one.account}"
             )
         events.applied(connection, one.account, [one.event_key])
         return True
+
+    def _retry_one(self, connection: Connection, one: events.Failed) -> bool:
+        """Apply once more what citizens told us; given up with a line in the log after a week."""
+        account, now = self.accounts.get(one.account), self.clock.now()
+        try:
+            event = event_of(self._opened(one.payload))
+        except (OutreachError, ValueError, KeyError, TypeError):
+            event = None
+        if account is not None and event is not None and self._heard(connection, account, event):
+            events.applied(connection, one.account, [one.event_key])
+            return True
+        waited = now - one.received_at
+        if waited > _PATIENCE:
+            log.error("an event was given up: account=%s received=%s", one.account, one.received_at.isoformat())
+            events.applied(connection, one.account, [one.event_key])
+        else:
+            events.retry(connection, one.account, one.event_key, at=now + max(_RETRY, waited))
+        return False
 
     def _take(self, connection: Connection, account: Account, told: Sequence[Event]) -> int:
         known = self._known(connection, account, told)
@@ -89,25 +123,48 @@ class Receiver:
         changes: list[Change] = []
         done: list[str] = []
         for event in fresh:
+            if not isinstance(event, Receipt):
+                if self._heard(connection, account, event):
+                    done.append(event.event_key)
+                else:
+                    events.retry(connection, account.name, event.event_key, at=self.clock.now() + _RETRY)
+                continue
             place = _place(event, known)
-            if isinstance(event, Receipt):
-                if place is None or place[:2] not in own:
-                    continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
-                changes.append(self._change(account, event, place))
-                if event.opted_out:
-                    suppressions.suppress_deliveries(
-                        connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {account.name}"
-                    )
-            else:
-                self._hear(connection, account, event)
+            if place is None or place[:2] not in own:
+                continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
+            changes.append(self._change(account, event, place, own[place[:2]]))
+            if event.opted_out:
+                suppressions.suppress_deliveries(
+                    connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {account.name}"
+                )
             done.append(event.event_key)
         deliveries.advance(connection, changes, now=self.clock.now())
         events.applied(connection, account.name, done)
         return len(new)
 
+    def _heard(self, connection: Connection, account: Account, event: Event) -> bool:
+        """Let what a citizen told us have its effect, or none at all: one that fails is tried again later.
+
+        A database that does not answer is no fault of the event: then nothing of the callback is acknowledged.
+        """
+        try:
+            with connection.begin_nested():
+                hear(self.joining(connection, account), event)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            kind = type(event).__name__
+            log.error("an event failed: account=%s kind=%s error=%s", account.name, kind, type(error).__name__)
+            return False
+        return True
+
+    def joining(self, connection: Connection, account: Account) -> Joining:
+        """Who comes to an account and goes, in the caller's transaction."""
+        return Joining(connection, account, self.keys, self.clock.now(), self.zone)
+
     def _own(
         self, connection: Connection, account: Account, places: Sequence[tuple[int, int, int | None]]
-    ) -> set[tuple[int, int]]:
+    ) -> Mapping[tuple[int, int], Channel]:
         return events.of_account(connection, account.name, [(run, delivery) for run, delivery, _ in places])
 
     def _known(
@@ -117,28 +174,21 @@ class Receiver:
         found = events.by_provider_ids(connection, account.name, [one for one in ids if one])
         return {provider_id: (run, delivery, None) for provider_id, (run, delivery) in found.items()}
 
-    def _change(self, account: Account | None, receipt: Receipt, place: tuple[int, int, int | None]) -> Change:
+    def _change(
+        self, account: Account | None, receipt: Receipt, place: tuple[int, int, int | None], channel: Channel
+    ) -> Change:
         run, delivery, generation = place
         state = _STATES[receipt.state]
-        proof = DeliveryState.DELIVERED if account is None else account.proof
+        proof = DeliveryState.DELIVERED if account is None else account.proof_on(channel)
         failed = state is DeliveryState.FAILED
         return Change(
             run, delivery, state, reason=str(Reason.REJECTED) if failed else None, code=receipt.code or None,
             provider_id=receipt.provider_id or None, generation=generation, proves=proved(state, proof),
         )  # fmt: skip
 
-    def _hear(self, connection: Connection, account: Account, event: Event) -> None:
-        refused = isinstance(event, OptOut) or (isinstance(event, Inbound) and is_opt_out(event.text))
-        if refused and isinstance(event, OptOut | Inbound):
-            for channel in account.channels:
-                suppressions.suppress(
-                    connection, self.keys.fingerprints(event.sender), channel=str(channel),
-                    reason=Reason.OPTED_OUT, source=f"reply to {account.name}",
-                )  # fmt: skip
-
     def _raw(self, account: Account, event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> RawEvent:
         place = _place(event, known)
-        payload = self.keys.version.to_bytes(2, "big") + self.keys.seal(json.dumps(_to_json(event)))
+        payload = self.keys.version.to_bytes(2, "big") + self.keys.seal(json.dumps(json_of(event)))
         return RawEvent(
             account.name, event.event_key, payload, event.provider_id,
             None if place is None else place[0], None if place is None else place[1],
@@ -157,13 +207,3 @@ def _place(event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> tu
             return int(parts[0]), int(parts[1]), int(parts[2])
         return None
     return known.get(event.provider_id)
-
-
-def _to_json(event: Event) -> dict[str, Any]:
-    return {**asdict(event), "at": event.at.isoformat(), "type": type(event).__name__}
-
-
-def _from_json(data: Mapping[str, Any]) -> Receipt:
-    fields = {name: value for name, value in data.items() if name != "type"}
-    state = ReceiptState(fields["state"])
-    return Receipt(**{**fields, "at": datetime.fromisoformat(fields["at"]), "state": state})

@@ -6,12 +6,31 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Select, Table, delete, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    delete,
+    insert,
+    literal,
+    select,
+    text,
+)
 
 from outreach.store.tables import contacts as contacts_table
 
 _temporary = MetaData()
-_members = Table("members", _temporary, Column("contact_id", BigInteger))
+_audience = Table(
+    "audience",
+    _temporary,
+    Column("contact_id", BigInteger),
+    Column("subject_id", BigInteger),
+    Column("unit_code", Text),
+)
 _cases_due = Table("due_cases", _temporary, Column("contact_id", BigInteger))
 
 _DUE_CASES = """
@@ -48,15 +67,10 @@ class CaseWindow:
 
 
 def gather(connection: Connection, contacts: Select[Any]) -> int:
-    """Make the table `audience` of the contacts a segment selects; returns how many."""
-    _take_members(connection, contacts)
-    connection.execute(
-        text(
-            "CREATE TEMPORARY TABLE audience ON COMMIT DROP AS"
-            " SELECT c.id AS contact_id, CAST(0 AS bigint) AS subject_id, c.unit_code"
-            " FROM members m JOIN contacts c ON c.id = m.contact_id"
-        )
-    )
+    """Make the table `audience` of the contacts a segment selects, in their order; returns how many."""
+    empty(connection)
+    wanted = contacts.add_columns(literal(0), contacts_table.c.unit_code).order_by(contacts_table.c.id)
+    connection.execute(insert(_audience).from_select(["contact_id", "subject_id", "unit_code"], wanted))
     return ready(connection)
 
 
@@ -123,9 +137,3 @@ def ready(connection: Connection) -> int:
     """Let the query planner know of the table `audience`; returns how many are in it."""
     connection.execute(text("ANALYZE audience"))
     return int(connection.execute(text("SELECT count(*) FROM audience")).scalar_one())
-
-
-def _take_members(connection: Connection, contacts: Select[Any]) -> None:
-    connection.execute(text("CREATE TEMPORARY TABLE members (contact_id bigint) ON COMMIT DROP"))
-    connection.execute(insert(_members).from_select(["contact_id"], contacts))
-    connection.execute(text("ANALYZE members"))

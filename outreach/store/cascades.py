@@ -77,5 +77,40 @@ def take(connection: Connection, waiting: Waiting) -> int:
     return audiences.ready(connection)
 
 
+_REMEMBER = text("CREATE TEMPORARY TABLE handed_on ON COMMIT DROP AS SELECT DISTINCT contact_id FROM audience")
+
+_REACHED_BEFORE = text(
+    """
+WITH proofs AS MATERIALIZED (
+    SELECT d.id, d.recipient_id, d.channel, d.sent_at FROM deliveries d
+    WHERE d.run_id = :run AND d.recipient_kind = 'contact' AND d.subject_id = 0 AND d.proved
+        AND d.recipient_id IN (
+            SELECT s.shared_with FROM handed_on h JOIN deliveries s ON s.run_id = :run
+                AND s.recipient_kind = 'contact' AND s.recipient_id = h.contact_id AND s.reason = 'shared_address')
+    FOR SHARE OF d
+)
+INSERT INTO reached (campaign, contact_id, first_at, channel, run_id, delivery_id, unit_code)
+SELECT DISTINCT ON (s.recipient_id) r.campaign, s.recipient_id, coalesce(p.sent_at, :now), p.channel, :run, p.id,
+    s.unit_code
+FROM handed_on h JOIN deliveries s ON s.run_id = :run AND s.recipient_kind = 'contact' AND s.recipient_id = h.contact_id
+    AND s.state = 'suppressed' AND s.reason = 'shared_address'
+JOIN proofs p ON p.recipient_id = s.shared_with AND p.channel = s.channel
+JOIN runs r ON r.id = :run
+ORDER BY s.recipient_id, p.sent_at
+ON CONFLICT (campaign, contact_id) DO NOTHING
+"""
+)
+
+
+def remember(connection: Connection) -> None:
+    """Keep who is handed on in the table `handed_on` until the transaction ends: planning uses `audience` up."""
+    connection.execute(_REMEMBER)
+
+
+def reach_with_others(connection: Connection, run: int, now: datetime) -> None:
+    """Those of `handed_on` who now share an address whose message has arrived already count as reached with it."""
+    connection.execute(_REACHED_BEFORE, {"run": run, "now": now})
+
+
 def _until(hour: datetime, now: datetime) -> datetime:
     return min(hour + timedelta(hours=1), now + timedelta(microseconds=1))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from outreach.domain.recipient import Recipient
 from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
 from outreach.store import heirs
-from outreach.store.deliveries import COUNTED, SHARDS
+from outreach.store.deliveries import COUNTED, MAY_HAVE_LEFT, SHARDS
 from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, recipient
 
 
@@ -34,6 +34,7 @@ class Claimed:
     """A delivery that this child alone may send until the lease ends, with what rendering needs.
 
     `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
+    `patience_s`: seconds until it would be too late.
     """
 
     run: int
@@ -45,6 +46,7 @@ class Claimed:
     attempt: int
     generation: int
     sent_after: datetime
+    patience_s: float
     sealed: bytes | None
     key_version: int | None
     who: Recipient
@@ -87,13 +89,14 @@ WITH picked AS MATERIALIZED (
 judged AS MATERIALIZED (
     SELECT d.run_id, d.id, a.value, a.key_version, a.fingerprint,
         a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
-        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {RECIPIENT},
+        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
         CASE
+            WHEN d.resend_until <= clock_timestamp() + make_interval(secs => :lease_s) THEN 'lease_lost'
             WHEN d.expires_at <= :now THEN 'late'
             WHEN d.recipient_kind = 'station' THEN NULL
             WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
             WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
-                THEN 'no_address'
+                OR a.account NOT IN ('', d.account) THEN 'no_address'
             WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
             WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
                 AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
@@ -102,7 +105,7 @@ judged AS MATERIALIZED (
                 AND t.purpose = 'advertising' AND t.withdrawn_at IS NULL AND t.channel IN ('', d.channel))
                 THEN 'no_consent'
             ELSE (SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
-                AND s.channel IN ('*', d.channel) AND s.class IN ('*', r.class)
+                AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
                 AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
                 ORDER BY s.reason LIMIT 1)
         END AS refusal
@@ -113,23 +116,23 @@ judged AS MATERIALIZED (
 ),
 changed AS (
     UPDATE deliveries d SET
-        state = CASE WHEN j.refusal IS NULL THEN 'sending' WHEN j.refusal = 'late' THEN 'expired'
-            ELSE 'suppressed' END,
-        reason = j.refusal,
+        state = CASE WHEN j.refusal IS NULL THEN 'sending' WHEN j.doubtful THEN 'unknown'
+            WHEN j.refusal = 'late' THEN 'expired' ELSE 'suppressed' END,
+        reason = CASE WHEN j.refusal IS NOT NULL AND j.doubtful THEN 'lease_lost' ELSE j.refusal END,
         fingerprint = coalesce(j.fingerprint, d.fingerprint),
         attempt = d.attempt + CASE WHEN j.refusal IS NULL THEN 1 ELSE 0 END,
         child_id = CASE WHEN j.refusal IS NULL THEN CAST(:child AS bigint) END,
         lease_until = CASE WHEN j.refusal IS NULL THEN clock_timestamp() + make_interval(secs => :lease_s) END,
         cascade_at = CASE WHEN j.refusal IS NULL OR j.refusal IN ('late', 'erased', 'case_closed', 'case_moved')
-            OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
+            OR j.doubtful OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
-        d.state, 'planned' AS was, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind, j.occupation,
+        d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind, j.occupation,
         j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
         j.case_external_id, j.case_title, j.case_due_at, j.case_state
 ),
 {COUNTED}
-SELECT changed.*, clock_timestamp() AS at FROM changed
+SELECT changed.*, clock_timestamp() AS at, extract(epoch FROM expires_at - :now) AS patience_s FROM changed
 """
 )
 
@@ -160,8 +163,8 @@ def claim(
 ) -> tuple[list[Claimed], int]:
     """Claim up to `limit` due deliveries, shared fairly among `run_ids`; returns them and how many were refused.
 
-    Refused ones have become expired or suppressed. The caller commits before the first byte leaves; `lease_s` counts
-    on the database's clock, `now` is the engine's.
+    Refused ones have become expired or suppressed; unknown where an earlier attempt may have left. The caller commits
+    before the first byte leaves; `lease_s` counts on the database's clock, `now` is the engine's.
     """
     if not run_ids or limit < 1:
         return [], 0
@@ -174,7 +177,7 @@ def claim(
             "shard": child % SHARDS,
         },
     ).all()  # fmt: skip
-    left = [row for row in rows if row.moved or row.reason in _THEIRS_ALONE]
+    left = [row for row in rows if (row.moved and row.state != "unknown") or row.reason in _THEIRS_ALONE]
     heirs.take_over(connection, [(row.run_id, row.recipient_id, row.channel) for row in left], now=now)
     forgotten = [row for row in rows if row.reason in ("case_closed", "case_moved")]
     if forgotten:
@@ -195,6 +198,7 @@ def _claimed(row: Any) -> Claimed:
         attempt=row.attempt,
         generation=row.generation,
         sent_after=row.at,
+        patience_s=float(row.patience_s),
         sealed=row.value,
         key_version=row.key_version,
         who=recipient(row),
@@ -246,6 +250,7 @@ class Stranded:
     key_version: int | None
     claimed_at: datetime
     silent_s: float
+    recipient_id: int
     who: Recipient
 
 
@@ -265,7 +270,7 @@ def stranded(
     rows = connection.execute(
         text(
             f"""
-            SELECT d.run_id, d.id, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host, h.boot, h.pid,
+            SELECT d.run_id, d.id, d.recipient_id, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host, h.boot, h.pid,
                 h.started, r.campaign, r.message, r.version, g.shift_days, a.value, a.key_version,
                 d.lease_until - make_interval(secs => :lease_s) AS claimed_at,
                 extract(epoch FROM clock_timestamp() - d.lease_until) AS silent_s, {RECIPIENT}
@@ -300,6 +305,7 @@ def _stranded(row: Any) -> Stranded:
         key_version=row.key_version,
         claimed_at=row.claimed_at,
         silent_s=float(row.silent_s),
+        recipient_id=row.recipient_id,
         who=recipient(row),
     )
 

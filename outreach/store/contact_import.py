@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntFlag, StrEnum
@@ -12,8 +12,13 @@ from sqlalchemy.exc import OperationalError
 
 from outreach.domain.errors import OutreachError
 from outreach.domain.scope import Scope
+from outreach.domain.words import Channel
 from outreach.store import contact_import_sql as sql
 from outreach.store.copying import copy_rows
+from outreach.store.segments import bits_of, latest_birth
+
+ADULT = 18
+"""Years from which somebody can be a guardian, and needs none (Civil Code 2015, Art. 20)."""
 
 
 class Filled(IntFlag):
@@ -42,6 +47,15 @@ class Refusal(StrEnum):
     """The person asked to be erased."""
     NO_GUARDIAN = "no_guardian"
     """Nobody in the source has the guardian's external id (yet)."""
+    CIRCLE = "circle"
+    """The guardian's guardian, or one further up, is the person (or is about to be another one)."""
+    MINOR_GUARDIAN = "minor_guardian"
+    """The guardian is under 18 (as far as is stored)."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a row further down can change it: the row is tried again at the end."""
+        return self in (Refusal.NO_GUARDIAN, Refusal.CIRCLE, Refusal.MINOR_GUARDIAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +136,10 @@ def prepare(connection: Connection, source: str, *, wait_ms: int = 10_000) -> No
         connection.execute(text(statement))
 
 
-def merge(connection: Connection, source: str, people: Collection[StagedPerson], *, scope: Scope) -> Merged:
-    """Merge valid rows into `source`, in the caller's transaction, after `prepare`.
+def merge(
+    connection: Connection, source: str, people: Collection[StagedPerson], *, scope: Scope, today: date
+) -> Merged:
+    """Merge valid rows into `source`, in the caller's transaction, after `prepare`; `today` tells who is of age.
 
     Rows with an external id are merged before those without, rows without a guardian before those with one; of rows
     that mean one person the first counts, across all calls since `prepare`.
@@ -139,15 +155,15 @@ def merge(connection: Connection, source: str, people: Collection[StagedPerson],
                 if (person.guardian is not None) is wants_guardian and (person.external_id is not None) is has_id
             ]
             if batch:
-                _merge_batch(connection, source, batch, total, scope=scope)
+                given = {"source": source, "path": scope.path, "adult_from": latest_birth(ADULT, today)}
+                _merge_batch(connection, batch, total, given)
     total.refused.sort()
     return total
 
 
 def _merge_batch(
-    connection: Connection, source: str, batch: Sequence[StagedPerson], total: Merged, *, scope: Scope
+    connection: Connection, batch: Sequence[StagedPerson], total: Merged, given: Mapping[str, object]
 ) -> None:
-    given = {"source": source, "path": scope.path}
     _stage(connection, batch)
     for statement in _statements(batch):
         connection.execute(text(statement), given)
@@ -210,6 +226,7 @@ def _person_row(person: StagedPerson) -> Sequence[object]:
         person.attrs,
         person.attrs_cleared,
         person.guardian,
+        bits_of(Channel(address.channel) for address in person.addresses if address.value is not None),
     )
 
 

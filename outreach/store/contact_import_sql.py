@@ -23,6 +23,7 @@ PEOPLE_COLUMNS = (
     "attrs",
     "attrs_cleared",
     "guardian",
+    "addressed",
 )
 ADDRESS_COLUMNS = ("line", "channel", "account", "fingerprint", "older", "key_version", "value")
 CONSENT_COLUMNS = ("line", "purpose", "given_at", "channel", "method", "evidence")
@@ -31,8 +32,10 @@ STAGING = (
     """CREATE TEMP TABLE import_people (
         line bigint PRIMARY KEY, external_id text, full_name text, name_key text, search_key text, sort_key text,
         filled int, kind text, birth_date date, sex text, occupation text, language text, unit_code text, tags text[],
-        attrs jsonb, attrs_cleared text[], guardian text, identity bytea, contact_id bigint, guardian_id bigint,
-        verdict text, added boolean NOT NULL DEFAULT false, changed boolean NOT NULL DEFAULT false)""",
+        attrs jsonb, attrs_cleared text[], guardian text, addressed int, identity bytea, contact_id bigint,
+        guardian_id bigint, verdict text, added boolean NOT NULL DEFAULT false,
+        changed boolean NOT NULL DEFAULT false)""",
+    "CREATE INDEX ON import_people (contact_id) WHERE guardian IS NOT NULL",
     """CREATE TEMP TABLE import_addresses (
         line bigint, channel text, account text, fingerprint bytea, older bytea[], key_version smallint, value bytea,
         contact_id bigint, keep bigint, same boolean, stored int NOT NULL DEFAULT 0)""",
@@ -111,12 +114,29 @@ JUDGE = """
     WHERE j.line = p.line AND j.verdict IS NOT NULL
 """
 
+# A row waits while somebody above its guardian is given another guardian in the same batch: only what is stored can be
+# followed upwards. Rows that wait for one another for ever are a circle.
 FIND_GUARDIANS = """
-    UPDATE import_people p SET guardian_id = g.id, verdict = CASE WHEN g.id IS NULL THEN 'no_guardian' END
+    UPDATE import_people p SET guardian_id = g.id, verdict = CASE
+        WHEN g.id IS NULL THEN 'no_guardian'
+        WHEN g.kind = 'person' AND g.birth_date > CAST(:adult_from AS date) THEN 'minor_guardian'
+        WHEN above.meets OR above.moving THEN 'circle'
+    END
     FROM import_people q
     LEFT JOIN contacts g ON g.source = :source AND g.external_id = q.guardian AND g.erased_at IS NULL
         AND (CAST(:path AS text) = ''
             OR g.unit_code IN (SELECT code FROM units WHERE starts_with(path, CAST(:path AS text))))
+    LEFT JOIN LATERAL (
+        WITH RECURSIVE up (id) AS (
+            SELECT g.id
+            UNION
+            SELECT c.guardian_id FROM up JOIN contacts c ON c.id = up.id WHERE c.guardian_id IS NOT NULL
+        )
+        SELECT bool_or(up.id = q.contact_id) AS meets,
+            bool_or(EXISTS (SELECT FROM import_people o
+                WHERE o.contact_id = up.id AND o.guardian IS NOT NULL AND o.verdict IS NULL)) AS moving
+        FROM up
+    ) above ON g.id IS NOT NULL
     WHERE q.line = p.line AND p.verdict IS NULL
 """
 
@@ -160,13 +180,14 @@ NUMBER_PEOPLE = """
 
 INSERT_PEOPLE = f"""
     INSERT INTO contacts (id, source, external_id, identity, kind, full_name, search_key, sort_key, birth_date, sex,
-        occupation, language, unit_code, tags, attrs)
+        occupation, language, unit_code, tags, attrs, addressed)
     SELECT p.contact_id, :source, p.external_id, {identity_of("p.name_key", "p.birth_date", "p.sex", "p.unit_code")},
         coalesce(p.kind, 'person'), p.full_name, p.search_key, p.sort_key, p.birth_date, p.sex, p.occupation,
-        coalesce(p.language, 'vi'), p.unit_code, p.tags, p.attrs
+        coalesce(p.language, 'vi'), p.unit_code, p.tags, p.attrs, p.addressed
     FROM import_people p WHERE p.verdict IS NULL AND p.added
     ORDER BY p.line
 """
+# Which channels a new person has an address for is said at once: else a trigger would write the row a second time.
 
 TOUCH = "INSERT INTO import_touched SELECT contact_id FROM import_people WHERE verdict IS NULL"
 

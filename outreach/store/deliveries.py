@@ -10,12 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from outreach.domain.states import RANK, DeliveryState, sources
+from outreach.store import visits
 
 SHARDS = 16
 """Rows a run's count is spread over, so that workers do not wait for each other."""
 
 _SOURCES = [(str(target), str(source)) for target in DeliveryState for source in sources(target)]
 _ALLOWED = "(VALUES " + ", ".join(f"('{target}', '{source}')" for target, source in _SOURCES) + ")"
+
+MAY_HAVE_LEFT = "(d.resend_until IS NOT NULL AND d.recipient_kind = 'contact')"
+"""Planned once more because its provider drops repetitions: it may have been sent, so it never ends as unsent."""
 
 COUNTED = """
     moved AS (
@@ -77,17 +81,23 @@ WITH input AS MATERIALIZED (
         CAST(:run_ids AS bigint[]), CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
         CAST(:codes AS text[]), CAST(:provider_ids AS text[]), CAST(:parts AS smallint[]),
         CAST(:delays AS double precision[]), CAST(:refunds AS smallint[]), CAST(:children AS bigint[]),
-        CAST(:attempts AS smallint[]), CAST(:proves AS boolean[]), CAST(:generations AS smallint[])
-    ) AS i(run_id, id, state, reason, code, provider_id, part, delay, refund, child_id, attempt, proves, generation)
+        CAST(:attempts AS smallint[]), CAST(:proves AS boolean[]), CAST(:generations AS smallint[]),
+        CAST(:resends AS timestamptz[])
+    ) AS i(run_id, id, state, reason, code, provider_id, part, delay, refund, child_id, attempt, proves, generation,
+        resend_until)
 ),
 held AS MATERIALIZED (
-    SELECT d.run_id, d.id, d.state FROM deliveries d JOIN input i ON i.run_id = d.run_id AND i.id = d.id
+    SELECT d.run_id, d.id, d.state, d.recipient_kind, d.resend_until
+    FROM deliveries d JOIN input i ON i.run_id = d.run_id AND i.id = d.id
     ORDER BY d.run_id, d.id FOR UPDATE OF d
 ),
 verdict AS MATERIALIZED (
     SELECT i.run_id, i.id, h.state AS was, i.reason, i.code, i.provider_id, i.part, i.delay, i.refund, i.proves,
-        i.child_id, i.attempt, i.generation, r.wait_s, r.mode, cardinality(r.steps) AS steps,
-        CASE WHEN i.state = 'planned' AND r.state = 'cancelled' THEN 'cancelled' ELSE i.state END AS state
+        i.child_id, i.attempt, i.generation, least(i.resend_until, h.resend_until) AS resend_until,
+        r.wait_s, r.mode, cardinality(r.steps) AS steps,
+        CASE WHEN i.state <> 'planned' OR r.state <> 'cancelled' THEN i.state
+            WHEN h.recipient_kind = 'contact' AND coalesce(i.resend_until, h.resend_until) IS NOT NULL THEN 'unknown'
+            ELSE 'cancelled' END AS state
     FROM input i JOIN held h ON h.run_id = i.run_id AND h.id = i.id JOIN runs r ON r.id = i.run_id
 ),
 changed AS (
@@ -102,6 +112,7 @@ changed AS (
             ELSE d.next_attempt_at END,
         child_id = CASE WHEN v.state = 'unknown' THEN d.child_id END,
         lease_until = CASE WHEN v.state = 'unknown' THEN d.lease_until END,
+        resend_until = v.resend_until,
         sent_at = CASE WHEN v.state IN ('accepted', 'delivered', 'read') THEN coalesce(d.sent_at, :now)
             ELSE d.sent_at END,
         closes_at = CASE WHEN v.state = 'accepted' THEN
@@ -169,7 +180,8 @@ class Change:
     `delay`: seconds until the next try, for `planned`. `refund`: 1 where the attempt does not count. `child`,
     `attempt`: given by a sender, whose word on anything but an acceptance holds only while the delivery is its own.
     `generation`: given by a receipt; bad news of an older one says nothing of the newest.
-    `proves`: the state is the account's proof.
+    `proves`: the state is the account's proof. `resend_until`: given by a recovery that plans again what may have left,
+    on the database's clock; the earliest of them holds.
     """
 
     run: int
@@ -185,6 +197,7 @@ class Change:
     attempt: int | None = None
     generation: int | None = None
     proves: bool = False
+    resend_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,14 +235,20 @@ def advance(connection: Connection, changes: Sequence[Change], *, now: datetime,
             "attempts": [c.attempt for c in chosen],
             "proves": [c.proves for c in chosen],
             "generations": [c.generation for c in chosen],
+            "resends": [c.resend_until for c in chosen],
             "shard": shard % SHARDS,
             "now": now,
         },
     ).all()
     if any(row.unreached for row in rows):
         failed = [row for row in rows if row.state == DeliveryState.FAILED]
-        lost = {"run_ids": [row.run_id for row in failed], "ids": [row.id for row in failed], "now": now}
+        lost: dict[str, Any] = {
+            "run_ids": [row.run_id for row in failed],
+            "ids": [row.id for row in failed],
+            "now": now,
+        }
         connection.execute(_REACHED_OTHERWISE, lost)
+        visits.reached_after_all(connection, lost["run_ids"], lost["ids"])
     return [Changed(row.run_id, row.id, DeliveryState(row.was), DeliveryState(row.state)) for row in rows]
 
 
@@ -270,6 +289,7 @@ def advance_where(
 ) -> int:
     """Move every delivery that fulfils the SQL `condition` (over `d`) to `state`; returns how many moved.
 
+    What may have left before it was planned again becomes unknown instead: it cannot be said that it was not sent.
     At most `limit` at a time, so that a cancelled run of a million does not hold its locks for long; call again
     while it returns `limit`. Rows another transaction holds are left for the next call.
     """
@@ -280,8 +300,9 @@ def advance_where(
             LIMIT :limit FOR UPDATE OF d SKIP LOCKED
         ),
         changed AS (
-            UPDATE deliveries d SET state = :state, reason = :reason, lease_until = NULL, child_id = NULL,
-                cascade_at = NULL
+            UPDATE deliveries d SET state = CASE WHEN {MAY_HAVE_LEFT} THEN 'unknown' ELSE :state END,
+                reason = CASE WHEN {MAY_HAVE_LEFT} THEN 'lease_lost' ELSE :reason END, lease_until = NULL,
+                child_id = NULL, cascade_at = NULL
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
             RETURNING d.run_id, d.channel, d.state, d.fingerprint, d.due_at, d.attempt, p.state AS was
         ),
@@ -317,7 +338,8 @@ def retry(connection: Connection, run: int, state: DeliveryState, *, now: dateti
         changed AS (
             UPDATE deliveries d SET state = 'planned', reason = 'retried', code = NULL, attempt = 0,
                 generation = d.generation + 1, next_attempt_at = :now, due_at = :now, expires_at = :until,
-                cascade_at = NULL, child_id = NULL, lease_until = NULL, provider_id = NULL, closes_at = NULL
+                cascade_at = NULL, child_id = NULL, lease_until = NULL, provider_id = NULL, closes_at = NULL,
+                resend_until = NULL
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id
             RETURNING d.run_id, d.channel, d.state, p.state AS was
         ),

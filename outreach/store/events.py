@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
+
+from outreach.domain.words import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,41 @@ def applied(connection: Connection, account: str, event_keys: Sequence[str]) -> 
     """Take down that these events have had their effect."""
     connection.execute(
         text(
-            "UPDATE raw_events SET applied_at = now() WHERE account = :account"
+            "UPDATE raw_events SET applied_at = now(), retry_at = NULL WHERE account = :account"
             " AND event_key = ANY(CAST(:keys AS text[])) AND applied_at IS NULL"
         ),
         {"account": account, "keys": list(event_keys)},
     )
+
+
+def retry(connection: Connection, account: str, event_key: str, *, at: datetime) -> None:
+    """Have an event that failed applied again, at `at` or later."""
+    connection.execute(
+        text("UPDATE raw_events SET retry_at = :at WHERE account = :account AND event_key = :key"),
+        {"at": at, "account": account, "key": event_key},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A kept event that could not be applied."""
+
+    account: str
+    event_key: str
+    payload: bytes
+    received_at: datetime
+
+
+def to_retry(connection: Connection, *, now: datetime, limit: int = 100) -> list[Failed]:
+    """Events that failed and are due again, oldest first; locked."""
+    rows = connection.execute(
+        text(
+            "SELECT account, event_key, payload, received_at FROM raw_events WHERE retry_at <= :now"
+            " ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED"
+        ),
+        {"now": now, "limit": limit},
+    )
+    return [Failed(**row._mapping) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,7 @@ class Waiting:
     payload: bytes
     run: int
     delivery: int
+    channel: Channel
 
 
 def now_known(connection: Connection, *, limit: int = 500) -> list[Waiting]:
@@ -72,7 +106,7 @@ def now_known(connection: Connection, *, limit: int = 500) -> list[Waiting]:
     rows = connection.execute(
         text(
             """
-            SELECT e.account, e.event_key, e.payload, d.run_id, d.id FROM raw_events e
+            SELECT e.account, e.event_key, e.payload, d.run_id, d.id, d.channel FROM raw_events e
             JOIN deliveries d ON d.account = e.account AND d.provider_id = e.provider_id
             WHERE e.applied_at IS NULL AND e.provider_id IS NOT NULL AND e.run_id IS NULL
             ORDER BY e.received_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED
@@ -80,7 +114,7 @@ def now_known(connection: Connection, *, limit: int = 500) -> list[Waiting]:
         ),
         {"limit": limit},
     )
-    return [Waiting(row.account, row.event_key, row.payload, row.run_id, row.id) for row in rows]
+    return [Waiting(row.account, row.event_key, row.payload, row.run_id, row.id, Channel(row.channel)) for row in rows]
 
 
 def by_provider_ids(connection: Connection, account: str, provider_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -95,16 +129,19 @@ def by_provider_ids(connection: Connection, account: str, provider_ids: Sequence
     return {row.provider_id: (row.run_id, row.id) for row in rows}
 
 
-def of_account(connection: Connection, account: str, places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those of `places` (run, delivery) that went through this account."""
+def of_account(
+    connection: Connection, account: str, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], Channel]:
+    """Those of `places` (run, delivery) that went through this account, with their channels."""
     rows = connection.execute(
         text(
-            "SELECT d.run_id, d.id FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)"
+            "SELECT d.run_id, d.id, d.channel"
+            " FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)"
             " JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id WHERE d.account = :account"
         ),
         {"account": account, "runs": [run for run, _ in places], "ids": [delivery for _, delivery in places]},
     )
-    return {(row.run_id, row.id) for row in rows}
+    return {(row.run_id, row.id): Channel(row.channel) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,23 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.domain.scope import Scope
+from outreach.domain.words import Channel
 from outreach.store.contact_import_sql import identity_of
 from outreach.store.copying import copy_rows
 from outreach.store.scoping import in_scope
+from outreach.store.segments import bits_of
 from outreach.store.tables import cases, contacts
 
 
 @dataclass(frozen=True, slots=True)
 class InventedAddress:
-    """A sealed address."""
+    """A sealed address; `account`: whose it is alone ("" for any)."""
 
     channel: str
     fingerprint: bytes
     key_version: int
     value: bytes
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,11 @@ _FIELDS = (
 _STAGING = """
     CREATE TEMP TABLE invented_people (
         id bigint, external_id text, full_name text, name_key text, search_key text, sort_key text, kind text,
-        birth_date date, sex text, occupation text, language text, unit_code text, tags text[]
+        birth_date date, sex text, occupation text, language text, unit_code text, tags text[], addressed integer
     ) ON COMMIT DROP
 """
 _IDS = "SELECT nextval(pg_get_serial_sequence('contacts', 'id')) FROM generate_series(1, :n)"
-_KEPT = ", ".join(name for name in ("id", *_FIELDS) if name != "name_key")
+_KEPT = ", ".join(name for name in ("id", *_FIELDS, "addressed") if name != "name_key")
 _INSERT = f"""
     INSERT INTO contacts (source, identity, {_KEPT})
     SELECT :source, {identity_of("name_key", "birth_date", "sex", "unit_code")}, {_KEPT} FROM invented_people
@@ -89,20 +92,25 @@ def put_people(connection: Connection, source: str, people: Sequence[InventedPer
     ids = connection.execute(text(_IDS), {"n": len(people)}).scalars().all()
     connection.execute(text(_STAGING))
     values = attrgetter(*_FIELDS[:-1])
-    rows = ((key, *values(one), list(one.tags)) for key, one in zip(ids, people, strict=True))
-    copy_rows(connection, "invented_people", ("id", *_FIELDS), rows)
+    rows = ((key, *values(one), list(one.tags), _addressed(one)) for key, one in zip(ids, people, strict=True))
+    copy_rows(connection, "invented_people", ("id", *_FIELDS, "addressed"), rows)
     connection.execute(text(_INSERT), {"source": source})
     connection.execute(text("DROP TABLE invented_people"))
     copy_rows(
         connection,
         "addresses",
-        ("contact_id", "channel", "fingerprint", "key_version", "value"),
+        ("contact_id", "channel", "account", "fingerprint", "key_version", "value"),
         (
-            (key, address.channel, address.fingerprint, address.key_version, address.value)
+            (key, address.channel, address.account, address.fingerprint, address.key_version, address.value)
             for key, one in zip(ids, people, strict=True)
             for address in one.addresses
         ),
     )
+
+
+def _addressed(one: InventedPerson) -> int:
+    """Said with the person, so that the triggers have nothing to add and write no row a second time."""
+    return bits_of(Channel(address.channel) for address in one.addresses)
 
 
 def adults(

@@ -91,14 +91,14 @@ def fresh_later(connection: Connection) -> None:
     )
 
 
-def counted(step: Step) -> str:
-    """SQL that adds the rows of the CTE `written` to the counters; "" for a forecast."""
+def counted(step: Step, rows: str = "settled") -> str:
+    """SQL that adds the rows of a CTE to the counters; "" for a forecast."""
     if step.target != "deliveries":
         return ""
-    return """
+    return f"""
 , counted AS (
     INSERT INTO run_counts (run_id, channel, state, shard, n)
-    SELECT :run, :channel, state, 0, count(*) FROM written GROUP BY state
+    SELECT :run, :channel, state, 0, count(*) FROM {rows} GROUP BY state
     ON CONFLICT (run_id, channel, state, shard) DO UPDATE SET n = run_counts.n + excluded.n
 )
 """

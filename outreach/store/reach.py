@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, null, select, text, update
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
-from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.types import BigInteger, Boolean, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import BigInteger, Boolean, DateTime, Text
 
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.segments import Rule
-from outreach.store.segments import condition
-from outreach.store.tables import contacts, reached
+from outreach.store.segments import names
+from outreach.store.tables import contacts
+
+VISIT = "visit"
+"""Stands in the place of a channel where the first proof was a home visit."""
 
 
 class Grouping(StrEnum):
@@ -60,55 +62,19 @@ _PEOPLE = sql_table(
     sql_column("reached", Boolean),
     sql_column("channel", Text),
     sql_column("run_id", BigInteger),
+    sql_column("first_at", DateTime(timezone=True)),
     sql_column("segments", ARRAY(Text)),
 )
 
 _GATHER = text(
     """
-    SELECT p.contact_id, p.unit_code, p.reached, p.channel, p.run_id, p.segments FROM (
-        SELECT l.contact_id, CASE WHEN f.contact_id IS NULL THEN l.unit_code ELSE f.unit_code END AS unit_code,
-            f.contact_id IS NOT NULL AS reached, f.channel, f.run_id, f.segments
-        FROM (
-            SELECT DISTINCT ON (d.recipient_id) d.recipient_id AS contact_id, d.unit_code FROM deliveries d
-            WHERE d.run_id = ANY(ARRAY(SELECT o.id FROM runs o WHERE o.campaign = :campaign))
-                AND d.recipient_kind = 'contact'
-            ORDER BY d.recipient_id, d.run_id DESC
-        ) l LEFT JOIN reached f ON f.campaign = :campaign AND f.contact_id = l.contact_id
-    ) p LEFT JOIN units u ON u.code = p.unit_code
-    WHERE :path = '' OR starts_with(u.path, :path)
+    SELECT p.contact_id, p.unit_code, f.contact_id IS NOT NULL AS reached, f.channel, f.run_id, f.first_at, f.segments
+    FROM campaign_people p
+    LEFT JOIN reached f ON f.campaign = :campaign AND f.contact_id = p.contact_id AND f.segments IS NOT NULL
+    LEFT JOIN units u ON u.code = p.unit_code
+    WHERE p.campaign = :campaign AND (:path = '' OR starts_with(u.path, :path))
     """
 )
-
-
-def fill_segments(
-    connection: Connection, campaign: str, rules: Mapping[str, Rule], today: date, *, limit: int, scope: Scope
-) -> int:
-    """Take down for people newly reached in which segments they are on `today`; returns how many (at most `limit`).
-
-    What has been taken down stays: a person who turns 60 later was reached as they were. The scope is the engine's
-    own: it is done for all or not at all. Rows another transaction holds are left for the next call.
-    """
-    if not scope.everything:
-        raise ValueError("segments are taken down for everybody at once")
-    unsorted = (
-        select(reached.c.contact_id)
-        .join(contacts, contacts.c.id == reached.c.contact_id)
-        .where(reached.c.campaign == campaign, reached.c.segments.is_(None))
-        .limit(limit)
-        .with_for_update(of=reached, skip_locked=True)
-        .cte("unsorted")
-        .prefix_with("MATERIALIZED")
-    )
-    statement = (
-        update(reached)
-        .values(segments=_names(rules, today))
-        .where(
-            reached.c.campaign == campaign,
-            reached.c.contact_id == unsorted.c.contact_id,
-            contacts.c.id == reached.c.contact_id,
-        )
-    )
-    return connection.execute(statement).rowcount
 
 
 def gather_people(
@@ -116,45 +82,45 @@ def gather_people(
 ) -> None:
     """Make the table `reach_people`: everyone the campaign has a delivery for, once, inside the scope.
 
-    People reached stand in the unit and the segments of that day, the others in those of their last run and of
-    `today`. The table lives until the transaction ends.
+    They are those `outreach.store.reach_counts` has caught up with. People reached stand in the unit and the segments
+    of that day, the others in those of their last run and of `today`. The table lives until the transaction ends.
     """
+    connection.execute(text("SET LOCAL work_mem = '64MB'"))
     connection.execute(
         text(
             "CREATE TEMPORARY TABLE reach_people (contact_id bigint, unit_code text, reached boolean, channel text,"
-            " run_id bigint, segments text[]) ON COMMIT DROP"
+            " run_id bigint, first_at timestamptz, segments text[]) ON COMMIT DROP"
         )
     )
     found = (
         _GATHER.bindparams(campaign=campaign, path=scope.path)
         .columns(
             sql_column("contact_id", BigInteger), sql_column("unit_code", Text), sql_column("reached", Boolean),
-            sql_column("channel", Text), sql_column("run_id", BigInteger), sql_column("segments", ARRAY(Text)),
+            sql_column("channel", Text), sql_column("run_id", BigInteger),
+            sql_column("first_at", DateTime(timezone=True)), sql_column("segments", ARRAY(Text)),
         )
         .subquery("found")
     )  # fmt: skip
-    plain = [found.c[name] for name in ("contact_id", "unit_code", "reached", "channel", "run_id")]
-    people = select(*plain, func.coalesce(found.c.segments, _names(rules, today))).select_from(
+    plain = [found.c[name] for name in ("contact_id", "unit_code", "reached", "channel", "run_id", "first_at")]
+    people = select(*plain, func.coalesce(found.c.segments, names(rules, today))).select_from(
         found.outerjoin(contacts, contacts.c.id == found.c.contact_id)
     )
     connection.execute(insert(_PEOPLE).from_select([column.name for column in _PEOPLE.c], people))
     connection.execute(text("ANALYZE reach_people"))
 
 
-def _names(rules: Mapping[str, Rule], today: date) -> ColumnElement[list[str]]:
-    """The names of the rules a row of `contacts` fits."""
-    if not rules:
-        return literal([], ARRAY(Text))
-    each = [case((condition(rule, today), literal(name, Text)), else_=null()) for name, rule in sorted(rules.items())]
-    fitting: array[Any] = array(each, type_=Text())
-    return func.array_remove(fitting, null(), type_=ARRAY(Text))
-
-
-_ALL = """
-    SELECT '' AS key, unit_code, count(*) AS audience, count(*) FILTER (WHERE reached) AS measured,
-        count(*) FILTER (WHERE reached) AS first
-    FROM reach_people GROUP BY unit_code
+_BY_UNIT = """
+    SELECT nullif(s.unit_code, '') AS unit_code, s.audience, s.measured FROM reach_units s
+    LEFT JOIN units u ON u.code = s.unit_code
+    WHERE s.campaign = :campaign AND (:path = '' OR starts_with(u.path, :path)) AND s.audience > 0
 """
+
+
+def unit_tallies(connection: Connection, campaign: str, *, scope: Scope) -> list[Tally]:
+    """The campaign's people by unit, from the counts: the same figures as counting the people of `gather_people`."""
+    rows = connection.execute(text(_BY_UNIT), {"campaign": campaign, "path": scope.path})
+    return [Tally("", row.unit_code, row.audience, row.measured, row.measured) for row in rows]
+
 
 _BY_SEGMENT = """
     SELECT coalesce(s.name, '') AS key, p.unit_code, count(*) AS audience,
@@ -181,11 +147,9 @@ _BY_DELIVERY = """
 """
 
 
-def tallies(connection: Connection, campaign: str, by: Grouping | None) -> list[Tally]:
-    """Count the gathered people by unit, and by segment, channel or message where asked; "" is no segment."""
+def tallies(connection: Connection, campaign: str, by: Grouping) -> list[Tally]:
+    """Count the gathered people by unit and by segment, channel or message; "" is no segment."""
     match by:
-        case None:
-            statement = _ALL
         case Grouping.SEGMENT:
             statement = _BY_SEGMENT
         case Grouping.CHANNEL:
@@ -195,6 +159,23 @@ def tallies(connection: Connection, campaign: str, by: Grouping | None) -> list[
     values = {"campaign": campaign} if by in (Grouping.CHANNEL, Grouping.MESSAGE) else {}
     rows = connection.execute(text(statement), values)
     return [Tally(row.key, row.unit_code, row.audience, row.measured, row.first) for row in rows]
+
+
+_BY_VISIT = """
+    SELECT p.unit_code, count(*) AS people, count(*) FILTER (WHERE f.channel = 'visit') AS first
+    FROM (SELECT DISTINCT contact_id FROM visits WHERE campaign = :campaign AND undone_at IS NULL) v
+    JOIN campaign_people p ON p.campaign = :campaign AND p.contact_id = v.contact_id
+    LEFT JOIN reached f ON f.campaign = :campaign AND f.contact_id = v.contact_id AND f.segments IS NOT NULL
+    LEFT JOIN units u ON u.code = p.unit_code
+    WHERE :path = '' OR starts_with(u.path, :path)
+    GROUP BY p.unit_code
+"""
+
+
+def visited(connection: Connection, campaign: str, *, scope: Scope) -> list[Tally]:
+    """Count the campaign's people who were visited, by unit; `first`: those whom nothing had reached before."""
+    rows = connection.execute(text(_BY_VISIT), {"campaign": campaign, "path": scope.path})
+    return [Tally(VISIT, row.unit_code, row.people, row.people, row.first) for row in rows]
 
 
 _OF = """
@@ -212,8 +193,27 @@ def reached_of(connection: Connection, segment: str | None, path: str) -> tuple[
     return row.part, row.whole
 
 
-def delivered_of(connection: Connection, campaign: str, segment: str | None, path: str) -> tuple[int, int]:
-    """(proved, sent) deliveries to those of the gathered people who are in a segment and below a unit's path."""
+def reached_before(connection: Connection, segment: str | None, path: str, at: Sequence[datetime]) -> list[int]:
+    """Of the same people as `reached_of`, how many had been reached by each of the moments."""
+    row = connection.execute(
+        text(
+            f"""
+            SELECT {", ".join(f"count(*) FILTER (WHERE p.first_at <= :at_{n})" for n in range(len(at)))}
+            FROM reach_people p WHERE {_OF}
+            """
+        ),
+        {"segment": segment, "path": path, **{f"at_{n}": moment for n, moment in enumerate(at)}},
+    ).one()
+    return list(row)
+
+
+def delivered_of(
+    connection: Connection, campaign: str, segment: str | None, path: str, *, until: datetime | None = None
+) -> tuple[int, int]:
+    """(proved, sent) deliveries to those of the gathered people who are in a segment and below a unit's path.
+
+    `until`: only those that left (or, where that is not known, were due) by then.
+    """
     row = connection.execute(
         text(
             f"""
@@ -222,11 +222,27 @@ def delivered_of(connection: Connection, campaign: str, segment: str | None, pat
                 AND d.state IN ('accepted', 'unknown', 'failed', 'delivered', 'read')
             JOIN reach_people p ON p.contact_id = d.recipient_id
             WHERE r.campaign = :campaign AND {_OF}
+                AND (CAST(:until AS timestamptz) IS NULL OR coalesce(d.sent_at, d.due_at) <= :until)
             """
         ),
-        {"campaign": campaign, "segment": segment, "path": path},
+        {"campaign": campaign, "segment": segment, "path": path, "until": until},
     ).one()
     return row.part, row.whole
+
+
+def guided_of(connection: Connection, campaign: str, segment: str | None, path: str, days: Sequence[date]) -> list[int]:
+    """How many people were guided on visits to those of the gathered people, up to and with each of the days."""
+    row = connection.execute(
+        text(
+            f"""
+            SELECT {", ".join(f"coalesce(sum(v.guided) FILTER (WHERE v.day <= :day_{n}), 0)" for n in range(len(days)))}
+            FROM visits v JOIN reach_people p ON p.contact_id = v.contact_id
+            WHERE v.campaign = :campaign AND v.undone_at IS NULL AND {_OF}
+            """
+        ),
+        {"campaign": campaign, "segment": segment, "path": path, **{f"day_{n}": day for n, day in enumerate(days)}},
+    ).one()
+    return [int(people) for people in row]
 
 
 def unit_names(connection: Connection, *, scope: Scope) -> dict[str, UnitName]:

@@ -5,20 +5,38 @@ The meaning is that of `outreach.domain.segments.matches`; a test holds the two 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import assert_never
+from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, distinct, false, func, literal, not_, or_, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.types import Text
 
 from outreach.domain.scope import Scope
 from outreach.domain.segments import AllOf, AnyOf, Field, Leaf, NoneOf, Op, Rule
 from outreach.domain.words import Channel
 from outreach.store.scoping import below, in_scope
-from outreach.store.tables import addresses, cases, contacts, units
+from outreach.store.tables import cases, contacts, units
+
+BITS = {Channel.SMS: 1, Channel.EMAIL: 2, Channel.ZALO_OA: 4, Channel.TELEGRAM: 8}
+"""The bit of `contacts.addressed` that says whether somebody has an address on a channel; the database's
+`channel_bit` says the same, and triggers on `addresses` keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +59,24 @@ def select_contacts(rule: Rule, *, scope: Scope, today: date, unit: str = "") ->
 
 
 def count(connection: Connection, rule: Rule, *, scope: Scope, today: date, unit: str = "") -> SegmentCount:
-    """Count the rule's people and their addresses."""
-    people = select_contacts(rule, scope=scope, today=today, unit=unit).cte("people")
-    total = select(func.count()).select_from(people)
-    by_stored = (
-        select(addresses.c.channel, func.count(distinct(addresses.c.contact_id)).label("people"))
-        .join(people, people.c.id == addresses.c.contact_id)
-        .group_by(addresses.c.channel)
-    )
-    stored = {row.channel: row.people for row in connection.execute(by_stored)}
-    by_channel = {channel: stored.get(channel.addressed_by.value, 0) for channel in Channel if channel.to_people}
-    return SegmentCount(connection.execute(total).scalar_one(), by_channel)
+    """Count the rule's people and their addresses, in one look at everybody."""
+    people = select_contacts(rule, scope=scope, today=today, unit=unit)
+    grouped = people.with_only_columns(contacts.c.addressed, func.count().label("people"))
+    counted = {row.addressed: row.people for row in connection.execute(grouped.group_by(contacts.c.addressed))}
+    by_channel = {
+        channel: sum(people for addressed, people in counted.items() if addressed & bits_of([channel]))
+        for channel in Channel
+        if channel.to_people
+    }
+    return SegmentCount(sum(counted.values()), by_channel)
+
+
+def bits_of(channels: Iterable[Channel]) -> int:
+    """The bits of these channels: ZNS goes to the number SMS goes to. Raises KeyError for one without addresses."""
+    bits = 0
+    for channel in channels:
+        bits |= BITS[channel.addressed_by]
+    return bits
 
 
 def sample(connection: Connection, rule: Rule, size: int, *, scope: Scope, today: date, seed: int = 0) -> list[int]:
@@ -76,6 +101,15 @@ def condition(rule: Rule, today: date) -> ColumnElement[bool]:
             assert_never(rule)
 
 
+def names(rules: Mapping[str, Rule], today: date) -> ColumnElement[list[str]]:
+    """The names of the rules a row of `contacts` fits on the day `today`."""
+    if not rules:
+        return literal([], ARRAY(Text))
+    each = [case((condition(rule, today), literal(name, Text)), else_=null()) for name, rule in sorted(rules.items())]
+    fitting: array[Any] = array(each, type_=Text())
+    return func.array_remove(fitting, null(), type_=ARRAY(Text))
+
+
 def _leaf(leaf: Leaf, today: date) -> ColumnElement[bool]:
     words = [str(value) for value in leaf.values]
     match leaf.field:
@@ -92,7 +126,7 @@ def _leaf(leaf: Leaf, today: date) -> ColumnElement[bool]:
         case Field.TAG:
             return _turned(leaf.op, contacts.c.tags.overlap(literal(words, ARRAY(Text))))
         case Field.HAS:
-            return _turned(leaf.op, _has([Channel(word).addressed_by.value for word in words]))
+            return _turned(leaf.op, contacts.c.addressed.bitwise_and(bits_of(map(Channel, words))) != 0)
         case Field.CASE_STATE:
             owned = select(cases.c.id).where(cases.c.contact_id == contacts.c.id, cases.c.state.in_(words))
             return _turned(leaf.op, owned.correlate(contacts).exists())
@@ -118,11 +152,6 @@ def _under(codes: Sequence[str]) -> ColumnElement[bool]:
     top = units.alias("top")
     above = select(top.c.code).where(top.c.code.in_(codes), func.starts_with(units.c.path, top.c.path))
     return above.correlate(units).exists()
-
-
-def _has(channels: Sequence[str]) -> ColumnElement[bool]:
-    owned = select(addresses.c.id).where(addresses.c.contact_id == contacts.c.id, addresses.c.channel.in_(channels))
-    return owned.correlate(contacts).exists()
 
 
 def _age(op: Op, years: Sequence[int], today: date) -> ColumnElement[bool]:

@@ -80,7 +80,7 @@ RETURNING recipient_id, subject_id, unit_code, state, reason
 ), handed_on AS (
     INSERT INTO later SELECT recipient_id, subject_id, unit_code FROM written WHERE reason = 'no_station'
 )
-{counted(step)}
+{counted(step, "written")}
 SELECT count(*) FROM written
 """
     stations = f"""
@@ -103,7 +103,7 @@ written AS (
     ON CONFLICT (run_id, recipient_kind, recipient_id, channel, subject_id) DO NOTHING
     RETURNING id, recipient_id, state
 )
-{counted(step)}
+{counted(step, "written")}
 {"INSERT INTO broadcasts (run_id, delivery_id, station_id, slot_starts, slot_ends, members)" if kept else ""}
 SELECT :run, w.id, w.recipient_id, s.starts, s.ends, s.n FROM written w JOIN slotted s ON s.station_id = w.recipient_id
 """

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.domain.scope import Scope
 from outreach.domain.states import Reason
+from outreach.domain.words import MessageClass
 from outreach.store.scoping import in_scope
 from outreach.store.tables import addresses, contacts, suppressions
 
@@ -37,18 +38,30 @@ def suppress(
     message_class: str = ANY,
     reason: Reason,
     source: str,
+    at: datetime | None = None,
 ) -> int:
     """Bar addresses; returns how many entries are new (the first reason given stays).
 
     `fingerprints` are (key version, fingerprint), all those of `KeyRing.fingerprints` for each address: people may be
-    stored under any of them. `source` says who barred it (an account, a list, an officer).
+    stored under any of them. `source` says who barred it (an account, a list, an officer). `at`: when it was said, so
+    that `narrow` knows what came later; said again, the latest counts. Default: now, and the first counts.
     """
-    fixed = {"channel": channel, "class": message_class, "reason": reason.value, "source": source}
+    fixed: dict[str, object] = {"channel": channel, "class": message_class, "reason": reason.value, "source": source}
+    if at is not None:
+        fixed["created_at"] = at
     rows = [{**fixed, "fingerprint": value, "key_version": version} for version, value in fingerprints]
     if not rows:
         return 0
     statement = insert(suppressions).on_conflict_do_nothing().returning(suppressions.c.key_version)
-    return len(connection.execute(statement, rows).all())
+    new = len(connection.execute(statement, rows).all())
+    if at is not None:
+        values = [row["fingerprint"] for row in rows]
+        same = (suppressions.c.channel == channel) & (suppressions.c["class"] == message_class)
+        again = same & (suppressions.c.reason == reason.value) & (suppressions.c.created_at < at)
+        connection.execute(
+            update(suppressions).where(suppressions.c.fingerprint.in_(values), again).values(created_at=at)
+        )
+    return new
 
 
 def suppress_deliveries(
@@ -83,6 +96,34 @@ def lift(
     values = [value for _, value in fingerprints]
     barred = (suppressions.c.channel == channel) & (suppressions.c["class"] == message_class)
     return connection.execute(delete(suppressions).where(suppressions.c.fingerprint.in_(values), barred)).rowcount
+
+
+def narrow(connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, channel: str, until: datetime) -> int:
+    """Leave of the refusals on exactly this channel, said until then, only that of advertising; returns how many.
+
+    Any other reason against an address stays as it is.
+    """
+    return int(
+        connection.execute(
+            text(
+                """
+                WITH taken_back AS (
+                    DELETE FROM suppressions WHERE fingerprint = ANY(:fingerprints) AND channel = :channel
+                        AND class = '*' AND reason = :reason AND created_at <= :until RETURNING *
+                ), kept AS (
+                    INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source, created_at)
+                    SELECT fingerprint, channel, :advertising, key_version, reason, source, created_at FROM taken_back
+                    ON CONFLICT DO NOTHING
+                )
+                SELECT count(*) FROM taken_back
+                """
+            ),
+            {
+                "fingerprints": [value for _, value in fingerprints], "channel": channel, "until": until,
+                "reason": str(Reason.OPTED_OUT), "advertising": str(MessageClass.ADVERTISING),
+            },
+        ).scalar_one()
+    )  # fmt: skip
 
 
 def of_contact(connection: Connection, contact_id: int, *, scope: Scope) -> list[Suppression]:

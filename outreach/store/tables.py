@@ -94,6 +94,8 @@ contacts = Table(
     _now("created_at"),
     _now("updated_at"),
     Column("erased_at", Moment),
+    # A bit for each channel with an address (`outreach.store.segments.BITS`), kept by triggers on addresses.
+    Column("addressed", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "external_id"),
     Index("ix_contacts_identity", "identity"),
     Index("ix_contacts_unit_code", "unit_code"),
@@ -231,6 +233,8 @@ runs = Table(
     Column("planned_at", Moment),
     Column("finished_at", Moment),
     _now("created_at"),
+    # Whether its people stand in campaign_people.
+    Column("gathered", Boolean, nullable=False, server_default="false"),
     UniqueConstraint("campaign", "message", "scheduled_for"),
     Index("ix_runs_open", "state", postgresql_where=text("state IN ('scheduled', 'planning', 'sending', 'held')")),
 )
@@ -268,6 +272,8 @@ deliveries = Table(
     Column("cascade_at", Moment),
     Column("shared_with", BigInteger),
     Column("proved", Boolean, nullable=False, server_default="false"),
+    # Set where an earlier attempt may have left: until then the provider drops a repetition.
+    Column("resend_until", Moment),
     UniqueConstraint(
         "run_id", "recipient_kind", "recipient_id", "channel", "subject_id", name="uq_deliveries_recipient"
     ),
@@ -334,8 +340,46 @@ raw_events = Table(
     Column("run_id", BigInteger),
     Column("delivery_id", BigInteger),
     Column("applied_at", Moment),
+    Column("retry_at", Moment),
     Index("ix_raw_events_waiting", "account", "provider_id", postgresql_where=text("applied_at IS NULL")),
     Index("ix_raw_events_received_at", "received_at"),
+    Index("ix_raw_events_retry_at", "retry_at", postgresql_where=text("retry_at IS NOT NULL")),
+)
+
+joins = Table(
+    "joins",
+    metadata,
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
+    Column("made_on", Date, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("used_at", Moment, nullable=False),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    # Whoever came to an account of a bound channel; moments are those of the events, whatever their order.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("value", LargeBinary),
+    Column("name", LargeBinary),
+    Column("phone", LargeBinary),
+    Column("why", Text),
+    Column("contacts", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    Column("seen_at", Moment, nullable=False),
+    Column("came_at", Moment),
+    Column("left_at", Moment),
+    Column("agreed_at", Moment),
+    Column("refused_at", Moment),
+    Column("wrong", SmallInteger, nullable=False, server_default="0"),
+    Column("wrong_since", Moment),
+    UniqueConstraint("account", "fingerprint"),
+    Index("ix_arrivals_fingerprint", "fingerprint"),
+    Index("ix_arrivals_waiting", "seen_at", postgresql_where=text("why IS NOT NULL")),
 )
 
 contact_ledger = Table(
@@ -355,12 +399,83 @@ reached = Table(
     Column("contact_id", BigInteger, primary_key=True),
     Column("first_at", Moment, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("run_id", BigInteger, nullable=False),
-    Column("delivery_id", BigInteger, nullable=False),
+    # No run and no delivery: the first proof was a home visit, channel `visit`.
+    Column("run_id", BigInteger),
+    Column("delivery_id", BigInteger),
     Column("unit_code", Text),
     Column("segments", ARRAY(Text)),
     Index("ix_reached_unsorted", "campaign", postgresql_where=text("segments IS NULL")),
     Index("ix_reached_run_id_delivery_id", "run_id", "delivery_id"),
+)
+
+campaign_people = Table(
+    "campaign_people",
+    metadata,
+    # Everyone a campaign has a delivery for, with the unit they are counted in (`outreach.store.reach_counts`).
+    Column("campaign", Text, primary_key=True),
+    Column("contact_id", BigInteger, primary_key=True),
+    Column("unit_code", Text),
+)
+
+reach_units = Table(
+    "reach_units",
+    metadata,
+    # What campaign_people and reached come to, by unit ("" for none).
+    Column("campaign", Text, primary_key=True),
+    Column("unit_code", Text, primary_key=True),
+    Column("audience", BigInteger, nullable=False),
+    Column("measured", BigInteger, nullable=False),
+)
+
+unreached = Table(
+    "unreached",
+    metadata,
+    # Counted rows that left `reached` and are to be taken off reach_units; written by a trigger.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, nullable=False),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("unit_code", Text),
+)
+
+target_values = Table(
+    "target_values",
+    metadata,
+    # Only ever added to: the newest row of a target's day is what holds, one without a value takes the day back.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.slug"), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("value", Numeric),
+    Column("answers", BigInteger),
+    Column("who", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    _text("note"),
+    Index("ix_target_values_campaign_target_day", "campaign", "target", "day", "id"),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.slug"), nullable=False),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("guided", Integer, nullable=False),
+    _text("note"),
+    Column("unit_code", Text),
+    Column("recorded_at", Moment, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", Text),
+    Index(
+        "uq_visits_campaign_contact_id_day",
+        "campaign",
+        "contact_id",
+        "day",
+        unique=True,
+        postgresql_where=text("undone_at IS NULL"),
+    ),
+    Index("ix_visits_contact_id", "contact_id"),
 )
 
 run_counts = Table(
@@ -382,6 +497,17 @@ account_states = Table(
     _text("code"),
     _text("reason"),
     _now("since"),
+)
+
+account_tokens = Table(
+    "account_tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("seeds", ARRAY(LargeBinary), nullable=False),
+    _now("renewed_at"),
 )
 
 children = Table(

@@ -91,6 +91,78 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         _EN: "This link is not ours, has lost some letters, or its message has been deleted. Open it again from the"
         " message you got, or answer the SMS with the letters TC to refuse.",
     },
+    # -- coming to a channel
+    "join.title": {_VI: "Nhận thông báo qua {ways}", _EN: "Get notices by {ways}"},
+    "join.why": {
+        _VI: "Cơ quan nhà nước nơi bạn ở mời bạn nhận thông báo về hồ sơ, lịch hẹn và dịch vụ công ngay trên điện thoại."
+        " Làm theo các bước dưới đây, bạn đồng ý nhận những thông báo đó.",
+        _EN: "The public offices where you live invite you to get notices of your cases, appointments and public"
+        " services on your phone. By the steps below you agree to get them.",
+    },
+    "join.free": {
+        _VI: "Miễn phí.",
+        _EN: "It is free.",
+    },
+    "join.either": {_VI: "Chỉ cần chọn một cách.", _EN: "One way is enough."},
+    "join.used": {
+        _VI: "Lời mời này đã được dùng. Nếu chính bạn đã dùng thì không cần làm gì thêm; nếu không phải bạn, hãy báo cho"
+        " Ủy ban nhân dân xã, phường.",
+        _EN: "This invitation has been used. If it was you, there is nothing more to do; if not, please tell your"
+        " commune's office.",
+    },
+    "join.zalo_oa": {_VI: "Zalo", _EN: "Zalo"},
+    "join.telegram": {_VI: "Telegram", _EN: "Telegram"},
+    "join.open": {_VI: "Mở {name}", _EN: "Open {name}"},
+    "join.open_here": {_VI: "Bấm nút này trên điện thoại có {name}:", _EN: "Press this on a phone with {name}:"},
+    "join.press_start": {_VI: "Bấm “Bắt đầu” (START) ở cuối màn hình.", _EN: "Press START at the foot of the screen."},
+    "join.called": {_VI: "Tên trên Telegram: {name}", _EN: "Its name on Telegram: {name}"},
+    "join.copy": {
+        _VI: "Chạm vào mã của bạn, giữ, rồi chọn “Sao chép”:",
+        _EN: "Touch your code, hold it, and choose “Copy”:",
+    },
+    "join.open_and_follow": {
+        _VI: "Mở trang của chúng tôi trên {name} rồi bấm “Quan tâm”:",
+        _EN: "Open our page on {name} and press “Follow”:",
+    },
+    "join.send": {
+        _VI: "Bấm “Nhắn tin”, dán mã vào và gửi. Vậy là xong.",
+        _EN: "Press “Message”, paste the code and send it. That is all.",
+    },
+    "join.safe": {_VI: "Cần biết", _EN: "Good to know"},
+    "join.own": {
+        _VI: "Mã này của riêng bạn, dùng một lần. Đừng chuyển cho người khác.",
+        _EN: "The code is yours alone and works once. Do not pass it on.",
+    },
+    "join.never": {
+        _VI: "Chúng tôi không bao giờ hỏi mật khẩu, mã OTP, số thẻ hay yêu cầu chuyển tiền.",
+        _EN: "We never ask for passwords, one-time codes, card numbers or money.",
+    },
+    "join.stop": {
+        _VI: "Muốn ngừng: nhắn TC, hoặc bỏ quan tâm, chặn tài khoản này bất cứ lúc nào.",
+        _EN: "To stop: write TC, or unfollow or block the account at any time.",
+    },
+    "no_doors.title": {_VI: "Chưa mở kênh này", _EN: "Not open yet"},
+    "no_doors.text": {
+        _VI: "Nơi bạn ở chưa có kênh Zalo hay Telegram để nhận thông báo. Hãy giữ lời mời và thử lại sau.",
+        _EN: "There is no Zalo or Telegram channel for where you live yet. Keep the invitation and try again later.",
+    },
+    "no_invitation.title": {_VI: "Lời mời không đúng", _EN: "This invitation is not right"},
+    "no_invitation.text": {
+        _VI: "Đường dẫn bị thiếu hoặc sai ký tự. Hãy mở lại đường dẫn trong tin bạn nhận được, quét lại mã trên giấy mời,"
+        " hoặc xin giấy mời mới ở Ủy ban nhân dân xã, phường.",
+        _EN: "The link has lost or changed some letters. Open it again from the message, scan the paper again, or ask"
+        " your commune's office for a new one.",
+    },
+    "expired_invitation.title": {_VI: "Lời mời đã hết hạn", _EN: "This invitation has expired"},
+    "expired_invitation.text": {
+        _VI: "Lời mời chỉ dùng được trong 90 ngày. Hãy xin lời mời mới ở Ủy ban nhân dân xã, phường.",
+        _EN: "An invitation holds for 90 days. Please ask your commune's office for a new one.",
+    },
+    "slow_down.title": {_VI: "Bạn thử quá nhiều lần", _EN: "Too many tries"},
+    "slow_down.text": {
+        _VI: "Vui lòng thử lại sau ít phút.",
+        _EN: "Please try again in a few minutes.",
+    },
     "channel.sms": {_VI: "tin nhắn SMS", _EN: "SMS"},
     "channel.email": {_VI: "thư điện tử", _EN: "e-mail"},
     "channel.zalo_oa": {_VI: "tin Zalo", _EN: "Zalo message"},

@@ -68,7 +68,7 @@ def test_an_import_that_was_interrupted_is_finished_by_running_it_again(
     chunk_rows = 777
     bring_in(engine, keys, short, source="whole", chunk_rows=chunk_rows)
 
-    def interrupt(rows: int) -> None:
+    def interrupt(rows: int, expected: int) -> None:
         if rows > 2000:
             raise Interrupted
 
@@ -89,7 +89,7 @@ from outreach.audience.importing import ImportOptions, import_file
 from outreach.domain.privacy import KeyRing
 from outreach.store.engine import connect
 
-def progress(rows):
+def progress(rows, expected):
     print(rows, flush=True)
     if sys.argv[3] == "between":
         sys.stdin.read()

@@ -24,10 +24,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from zalo_server import PRIVATE as ZALO_PRIVATE
+from zalo_server import consultation, template, zalo
 
 from channels.contract import Adapter, Content, Lease, Outgoing, SendError
+from channels.esms_sms import EsmsConfig, EsmsSms
 from channels.smtp_email import SmtpConfig, SmtpEmail
 from channels.station import Station, StationConfig
+from channels.telegram_bot import TelegramBot, TelegramConfig
 from channels.twilio_sms import TwilioConfig, TwilioSms
 
 T = TypeVar("T")
@@ -41,7 +45,14 @@ NUMBER = "+84912345678"
 MAILBOX = "nguyen.van.hung@thu.example"
 BODY = "Nhắc hẹn: hồ sơ của ông Hùng sẽ đến hạn."
 SUBJECT = "Giấy hẹn trả kết quả của ông Hùng"
-PRIVATE = (TOKEN, PASSWORD, NUMBER, NUMBER[1:], MAILBOX, BODY, SUBJECT, "Hùng", SID + ":")
+BOT_TOKEN = "7000000001:AAbot-token-5c1e"
+BOT_SECRET = "webhook-secret-20fd"
+CHAT = "5550001234"
+ESMS_KEY, ESMS_SECRET = "esms-api-key-77ab", "esms-secret-key-31de"
+PRIVATE = (
+    TOKEN, PASSWORD, NUMBER, NUMBER[1:], MAILBOX, BODY, SUBJECT, "Hùng", SID + ":",
+    BOT_TOKEN, BOT_TOKEN.partition(":")[2], BOT_SECRET, CHAT, ESMS_KEY, ESMS_SECRET, *ZALO_PRIVATE,
+)  # fmt: skip
 TIMEOUT = 0.5
 """Of the adapters under test, in seconds: short, because some servers here never answer."""
 
@@ -321,8 +332,159 @@ async def station_in(mood: Mood, **settings: Any) -> AsyncIterator[Provider]:
     yield Provider(adapter, sms)
 
 
+def chat_message(key: str = "7.42.1", lease: Lease | None = None, **named: Any) -> Outgoing:
+    content = named.pop("content", Content(channel="telegram", body=BODY))
+    return Outgoing(key, named.pop("to", CHAT), content, lease or Lease.lasting(30), **named)
+
+
+def telegram(port: int, scheme: str = "http", timeout: float = TIMEOUT, **settings: Any) -> TelegramBot:
+    base = {"token": BOT_TOKEN, "webhook_secret": BOT_SECRET, "chat_interval": 0}
+    config = TelegramConfig(**{**base, "base_url": f"{scheme}://127.0.0.1:{port}", **settings})
+    return TelegramBot(config, timeout=timeout)
+
+
+def telegram_error(status: int, description: str, **parameters: Any) -> web.Response:
+    document = {"ok": False, "error_code": status, "description": description}
+    return web.json_response({**document, **({"parameters": parameters} if parameters else {})}, status=status)
+
+
+def telegram_message(number: int, chat: str) -> web.Response:
+    """A message as the Bot API shows it to its sender."""
+    written = {"message_id": number, "date": 1_790_000_000, "chat": {"id": int(chat), "type": "private"}, "text": BODY}
+    return web.json_response({"ok": True, "result": written})
+
+
+@asynccontextmanager
+async def telegram_in(mood: Mood, **settings: Any) -> AsyncIterator[Provider]:
+    """Telegram in a mood."""
+    got: list[tuple[str, dict[str, list[str]]]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        form = parse_qs((await request.read()).decode(), keep_blank_values=True)
+        got.append((request.path, form))
+        match mood:
+            case Mood.THROTTLING:
+                return telegram_error(429, "Too Many Requests: retry after 7", retry_after=7)
+            case Mood.BROKEN:
+                return telegram_error(500, f"Internal Server Error: cannot send {BODY}")
+            case Mood.UNKNOWN_ACCOUNT:
+                return telegram_error(401, "Unauthorized")
+            case Mood.REFUSING:
+                return telegram_error(400, f"Bad Request: chat not found: {CHAT}")
+            case Mood.GARBLED:
+                return web.Response(text=f"<html>{BODY}</html>", content_type="text/html")
+            case Mood.SILENT_AFTER:
+                await asyncio.Event().wait()
+            case Mood.RESETS_AFTER:
+                assert request.transport is not None
+                request.transport.abort()
+        return telegram_message(len(got), form["chat_id"][0])
+
+    async with http_server(answer) as port, mute_server() as (mute_port, _):
+        adapter = telegram(port, **settings)
+        if mood is Mood.SILENT_BEFORE:
+            adapter = telegram(mute_port, scheme="https", **settings)
+        if mood is Mood.AWAY:
+            adapter = telegram(unused_port(), **settings)
+        yield Provider(adapter, chat_message, got)
+        await adapter.aclose()
+
+
+def esms(port: int, scheme: str = "http", timeout: float = TIMEOUT, **settings: Any) -> EsmsSms:
+    base = {"api_key": ESMS_KEY, "secret_key": ESMS_SECRET, "brandname": "UBNDxa"}
+    config = EsmsConfig(**{**base, "base_url": f"{scheme}://127.0.0.1:{port}", **settings})
+    return EsmsSms(config, timeout=timeout)
+
+
+def esms_answer(code: str, **more: Any) -> web.Response:
+    return web.json_response({"CodeResult": code, "CountRegenerate": 0, **more})
+
+
+@asynccontextmanager
+async def esms_in(mood: Mood, **settings: Any) -> AsyncIterator[Provider]:
+    """eSMS in a mood."""
+    got: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        got.append(await request.json())
+        match mood:
+            case Mood.THROTTLING:
+                return web.Response(status=429, headers={"Retry-After": "7"})
+            case Mood.BROKEN:
+                return web.Response(status=500, text=f"could not send {BODY}")
+            case Mood.UNKNOWN_ACCOUNT:
+                return esms_answer("101", ErrorMessage=f"Authorize Failed {ESMS_KEY}")
+            case Mood.REFUSING:
+                return esms_answer("108", ErrorMessage=f"not a phone: {NUMBER}")
+            case Mood.GARBLED:
+                return web.Response(text=f"<html>{BODY}</html>", content_type="text/html")
+            case Mood.SILENT_AFTER:
+                await asyncio.Event().wait()
+            case Mood.RESETS_AFTER:
+                assert request.transport is not None
+                request.transport.abort()
+        return esms_answer("100", SMSID=f"sms-{len(got)}")
+
+    async with http_server(answer) as port, mute_server() as (mute_port, _):
+        adapter = esms(port, **settings)
+        if mood is Mood.SILENT_BEFORE:
+            adapter = esms(mute_port, scheme="https", **settings)
+        if mood is Mood.AWAY:
+            adapter = esms(unused_port(), **settings)
+        yield Provider(adapter, sms, got)
+        await adapter.aclose()
+
+
+@asynccontextmanager
+async def zalo_in(mood: Mood, outgoing: Callable[..., Outgoing], **settings: Any) -> AsyncIterator[Provider]:
+    """Zalo in a mood, asked for what `outgoing` makes."""
+    got: list[dict[str, Any]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        got.append(await request.json())
+        match mood:
+            case Mood.THROTTLING:
+                return web.json_response({"error": -32, "message": f"app limit, to {NUMBER}"})
+            case Mood.BROKEN:
+                return web.Response(status=500, text=f"could not send {BODY}")
+            case Mood.UNKNOWN_ACCOUNT:
+                return web.json_response({"error": -105, "message": "Application not link to any OA"})
+            case Mood.REFUSING:
+                return web.json_response({"error": -118, "message": f"{NUMBER} has no Zalo"})
+            case Mood.GARBLED:
+                return web.Response(text=f"<html>{BODY}</html>", content_type="text/html")
+            case Mood.SILENT_AFTER:
+                await asyncio.Event().wait()
+            case Mood.RESETS_AFTER:
+                assert request.transport is not None
+                request.transport.abort()
+        return web.json_response({"error": 0, "data": {"msg_id": f"m{len(got)}", "message_id": f"m{len(got)}"}})
+
+    async with http_server(answer) as port, mute_server() as (mute_port, _):
+        adapter = zalo(port, timeout=TIMEOUT, **settings)
+        if mood is Mood.SILENT_BEFORE:
+            adapter = zalo(mute_port, scheme="https", timeout=TIMEOUT, **settings)
+        if mood is Mood.AWAY:
+            adapter = zalo(unused_port(), timeout=TIMEOUT, **settings)
+        yield Provider(adapter, outgoing, got)
+        await adapter.aclose()
+
+
+def zalo_oa_in(mood: Mood, **settings: Any) -> AbstractAsyncContextManager[Provider]:
+    """Consultation messages."""
+    return zalo_in(mood, consultation, **settings)
+
+
+def zalo_zns_in(mood: Mood, **settings: Any) -> AbstractAsyncContextManager[Provider]:
+    """Templates by phone number."""
+    return zalo_in(mood, template, **settings)
+
+
 Opener = Callable[..., AbstractAsyncContextManager[Provider]]
-ADAPTERS: dict[str, Opener] = {"twilio": twilio_in, "smtp": smtp_in, "station": station_in}
+ADAPTERS: dict[str, Opener] = {
+    "twilio": twilio_in, "smtp": smtp_in, "station": station_in, "telegram": telegram_in, "esms": esms_in,
+    "zalo_oa": zalo_oa_in, "zalo_zns": zalo_zns_in,
+}  # fmt: skip
 RECEIVED = datetime(2026, 11, 21, 3, 5, tzinfo=UTC)
 
 

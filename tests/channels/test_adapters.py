@@ -20,6 +20,24 @@ CASES = [
     ("twilio", Mood.GARBLED, ErrorKind.UNCERTAIN),
     ("twilio", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
     ("twilio", Mood.REFUSING, ErrorKind.REJECTED),
+    ("zalo_oa", Mood.THROTTLING, ErrorKind.THROTTLED),
+    ("zalo_oa", Mood.BROKEN, ErrorKind.UNCERTAIN),
+    ("zalo_oa", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
+    ("zalo_oa", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
+    ("zalo_oa", Mood.RESETS_AFTER, ErrorKind.UNCERTAIN),
+    ("zalo_oa", Mood.AWAY, ErrorKind.TRANSIENT),
+    ("zalo_oa", Mood.GARBLED, ErrorKind.UNCERTAIN),
+    ("zalo_oa", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
+    ("zalo_oa", Mood.REFUSING, ErrorKind.REJECTED),
+    ("zalo_zns", Mood.THROTTLING, ErrorKind.THROTTLED),
+    ("zalo_zns", Mood.BROKEN, ErrorKind.UNCERTAIN),
+    ("zalo_zns", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
+    ("zalo_zns", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
+    ("zalo_zns", Mood.RESETS_AFTER, ErrorKind.UNCERTAIN),
+    ("zalo_zns", Mood.AWAY, ErrorKind.TRANSIENT),
+    ("zalo_zns", Mood.GARBLED, ErrorKind.UNCERTAIN),
+    ("zalo_zns", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
+    ("zalo_zns", Mood.REFUSING, ErrorKind.REJECTED),
     ("smtp", Mood.BROKEN, ErrorKind.TRANSIENT),
     ("smtp", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
     ("smtp", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
@@ -28,6 +46,24 @@ CASES = [
     ("smtp", Mood.GARBLED, ErrorKind.UNCERTAIN),
     ("smtp", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
     ("smtp", Mood.REFUSING, ErrorKind.REJECTED),
+    ("telegram", Mood.THROTTLING, ErrorKind.THROTTLED),
+    ("telegram", Mood.BROKEN, ErrorKind.TRANSIENT),
+    ("telegram", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
+    ("telegram", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
+    ("telegram", Mood.RESETS_AFTER, ErrorKind.UNCERTAIN),
+    ("telegram", Mood.AWAY, ErrorKind.TRANSIENT),
+    ("telegram", Mood.GARBLED, ErrorKind.UNCERTAIN),
+    ("telegram", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
+    ("telegram", Mood.REFUSING, ErrorKind.REJECTED),
+    ("esms", Mood.THROTTLING, ErrorKind.THROTTLED),
+    ("esms", Mood.BROKEN, ErrorKind.TRANSIENT),
+    ("esms", Mood.SILENT_BEFORE, ErrorKind.TRANSIENT),
+    ("esms", Mood.SILENT_AFTER, ErrorKind.UNCERTAIN),
+    ("esms", Mood.RESETS_AFTER, ErrorKind.UNCERTAIN),
+    ("esms", Mood.AWAY, ErrorKind.TRANSIENT),
+    ("esms", Mood.GARBLED, ErrorKind.UNCERTAIN),
+    ("esms", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
+    ("esms", Mood.REFUSING, ErrorKind.REJECTED),
 ]
 WRITTEN_ONCE = {Mood.SILENT_AFTER, Mood.RESETS_AFTER, Mood.GARBLED}
 
@@ -61,9 +97,10 @@ def test_every_failure_has_its_kind_and_is_not_tried_again(
     assert [word for word in PRIVATE if word in shown] == []
 
 
-def test_throttling_says_how_long_to_wait() -> None:
+@pytest.mark.parametrize("name", ["twilio", "telegram", "esms"])
+def test_throttling_says_how_long_to_wait(name: str) -> None:
     async def story() -> SendError:
-        async with ADAPTERS["twilio"](Mood.THROTTLING) as provider:
+        async with ADAPTERS[name](Mood.THROTTLING) as provider:
             return await failing(provider)
 
     assert run(story()).retry_after == 7

@@ -52,9 +52,10 @@ def test_every_adapter_is_registered_under_its_own_name_and_keeps_the_contract(n
     ("channel", "provider", "hint"),
     [
         ("sms", "twillio", "did you mean twilio?"),
-        ("sms", "carrier-pigeon", "known: twilio, smtp, station"),
+        ("sms", "carrier-pigeon", "known: twilio, smtp, esms, telegram, station"),
         ("email", "twilio", "use smtp"),
-        ("zalo_oa", "smtp", "no provider here does"),
+        ("zalo_oa", "smtp", "use zalo"),
+        ("fax", "smtp", "no provider here does"),
     ],
 )
 def test_a_wrong_provider_is_met_with_the_right_one(channel: str, provider: str, hint: str) -> None:

@@ -22,6 +22,9 @@ SUBCOMMANDS = {
     ],
     "deliveries": ["list", "retry"],
     "scripts": ["confirm"],
+    "target": ["set", "unset", "list", "history"],
+    "visits": ["list", "record", "import", "undo", "recorded"],
+    "template": ["list", "check", "preview"],
     "sms": ["parts"],
     "account": ["list", "resume"],
 }

@@ -9,6 +9,7 @@ import pytest
 from outreach.dispatch.accounts_file import load_accounts
 from outreach.domain.errors import OutreachError
 from outreach.domain.sms_text import TextForm
+from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 
 GOOD = """
@@ -82,3 +83,36 @@ def test_all_mistakes_are_told_at_once_and_no_secret(tmp_path: Path) -> None:
 def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(OutreachError, match="line 2"):
         load(tmp_path, "\n[accounts.x\n")
+
+
+ZALO = """
+[accounts.zalo]
+channel = ["zalo_oa", "zalo_zns"]
+provider = "zalo"
+app_id = "3608465249409039"
+app_secret = "secret-1"
+oa_id = "1998877665544332"
+oa_secret = "secret-2"
+refresh_token = "secret-3"
+receipts = false
+"""
+
+
+def test_one_account_serves_several_channels_each_with_its_proof(tmp_path: Path) -> None:
+    account = load(tmp_path, ZALO).known["zalo"]  # type: ignore[attr-defined]
+    assert account.channels == (Channel.ZALO_OA, Channel.ZALO_ZNS)
+    assert account.proof_on(Channel.ZALO_OA) is DeliveryState.ACCEPTED
+    assert account.proof_on(Channel.ZALO_ZNS) is DeliveryState.DELIVERED
+
+
+def test_every_channel_of_an_account_must_be_the_providers(tmp_path: Path) -> None:
+    with pytest.raises(OutreachError, match=r'accounts.toml:4: .*"zalo" does not serve channel "sms"'):
+        load(tmp_path, ZALO.replace('"zalo_zns"', '"sms"'))
+
+
+def test_two_accounts_with_one_refresh_token_would_use_it_up_for_each_other(tmp_path: Path) -> None:
+    twice = ZALO + ZALO.replace("[accounts.zalo]", "[accounts.zns]")
+    with pytest.raises(OutreachError) as told:
+        load(tmp_path, twice)
+    assert "accounts.toml:19: [accounts.zns] refresh_token is that of [accounts.zalo]" in str(told.value)
+    assert "secret" not in str(told.value)

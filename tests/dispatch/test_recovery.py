@@ -32,7 +32,7 @@ CAMPAIGN = """
     messages:
       - id: chao
         segment: {kind: person}
-        text: {sms: "Kinh chao. Tu choi: {{ links.unsubscribe }}", email: {subject: "Chào", body: "Kính chào"}}
+        text: {sms: "Kinh chao {{ links.join }} Tu choi: {{ links.unsubscribe }}", email: {subject: "Chào", body: "Kính chào"}}
         channels: [sms, email]
         mode: all
         schedule: {at: launch}

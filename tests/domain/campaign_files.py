@@ -51,6 +51,13 @@ phases:
 targets:
   - {id: a, title: A, measure: external, goal: 10-15%, baseline: 60, scope: {agency: Sở Y tế, unit: 01}}
   - {id: b, title: B, measure: external, goal: {rank: 70}, by: 2026-06-30}
+  - {id: c, title: C, measure: external, goal: "+20%", baseline: 60}
+  - {id: d, title: D, measure: external, goal: -10-15, baseline: 60}
+  - {id: e, title: E, measure: external, goal: {at_most: 30%}}
+  - {id: f, title: F, measure: external, goal: {at_most: 0}, baseline: 300}
+  - {id: g, title: G, measure: external, goal: done}
+  - {id: h, title: H, measure: guided, goal: 5000}
+  - {id: i, title: I, measure: satisfaction, goal: none, baseline: 80}
 messages:
   - {id: cron, phase: g1, segment: rural, template: x, channels: [loudspeaker, sms], schedule: {cron: "0 17 * * 5"}}
   - {id: at, segment: {unit: 01}, text: {email: {subject: Chào, body: "<p>Chào"}}, channels: [email],

@@ -139,7 +139,7 @@ def test_everything_a_file_says_is_in_the_definition() -> None:
 def test_targets_keep_goal_baseline_scope_and_their_day() -> None:
     definition = read(MESSAGES).definition
     assert definition is not None
-    share, rank = definition.targets
+    share, rank, *_ = definition.targets
     assert (share.goal, share.baseline, share.by) == (Goal(10, 15, percent=True), 60, date(2026, 12, 31))
     assert share.measure is Measure.EXTERNAL
     assert share.scope is not None

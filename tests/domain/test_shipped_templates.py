@@ -11,7 +11,8 @@ from outreach.domain.rendering import compile_template
 from outreach.domain.sms_text import Encoding, measure, unaccent
 from outreach.domain.speech import THANKS, check_script, reading_seconds
 from outreach.domain.spell_out import WEB_ADDRESS
-from outreach.domain.template_files import TemplateFolder, load_template, template_names
+from outreach.domain.template_files import TemplateFolder, load_template, template_names, variable_lines
+from outreach.domain.template_review import review
 from outreach.domain.template_variables import why_unknown
 from outreach.domain.words import Channel
 
@@ -28,7 +29,8 @@ LONG_ISSUER = "Trung tâm Phục vụ hành chính công thành phố Hồ Chí 
 
 def body(name: str, channel: str, language: str, **changes: object) -> str:
     context = sample_context() | changes
-    return compile_template(load_template(FOLDER, name)).render(channel, language, context).body
+    rendered = compile_template(load_template(FOLDER, name)).render(channel, language, context, samples=True)
+    return rendered.body or "\n".join(rendered.parameters.values())
 
 
 def test_the_four_templates_of_the_plans_are_here() -> None:
@@ -59,7 +61,7 @@ def test_elderly_people_get_no_links() -> None:
     assert not WEB_ADDRESS.search(body("huong_dan_nguoi_cao_tuoi", "sms", "vi"))
 
 
-@pytest.mark.parametrize(("name", "channel", "language"), [text for text in TEXTS if text[1] == "loudspeaker"])
+@pytest.mark.parametrize(("name", "channel", "language"), [text for text in TEXTS if text[1:] == ("loudspeaker", "vi")])
 @pytest.mark.parametrize("issuer", ["UBND thành phố Hà Nội", LONG_ISSUER])
 def test_a_script_can_be_read_out_in_a_slot(name: str, channel: str, language: str, issuer: str) -> None:
     script = body(name, channel, language, issuer=issuer)
@@ -75,6 +77,22 @@ def test_somebody_of_whom_only_the_name_is_known_gets_a_whole_text(name: str, ch
     text = body(name, channel, language, contact=person)
     assert "None" not in text
     assert "  " not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_template_passes_its_own_check(name: str) -> None:
+    found = review(load_template(FOLDER, name), variable_lines(FOLDER, name))
+    assert [str(finding) for finding in found if finding.error] == []
+
+
+def test_a_text_in_another_language_is_a_sample_marked_in_meta_and_at_its_top() -> None:
+    foreign = [(name, channel, language) for name, channel, language in TEXTS if language != "vi"]
+    assert foreign, "one is shipped to show how"
+    for name, channel, language in foreign:
+        template = load_template(FOLDER, name)
+        assert language in template.samples
+        assert template.parts[channel][language].startswith("{# BẢN MẪU")
+        assert "BẢN MẪU" not in body(name, channel, language), "the note is for the translator"
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -109,6 +127,9 @@ def test_a_name_that_is_no_template_of_the_folder_is_not_found(tmp_path: Path, n
         ({"meta.yaml": "tile: Mẫu"}, 'unknown key "tile"; did you mean "title"?'),
         ({"meta.yaml": "title: [", "sms.vi.j2": "a"}, "broken YAML"),
         ({"meta.yaml": "title: a\nvariables: 3"}, "must be a mapping"),
+        ({"meta.yaml": "title: a\nsamples: tyz"}, '"samples" must be a list of languages'),
+        ({"meta.yaml": "title: a\nsamples: [vi]"}, '"vi" cannot be a sample'),
+        ({"meta.yaml": "title: a\nsamples: [Tày]"}, '"Tày" cannot be a sample'),
         ({"meta.yaml": "title: a", "smss.vi.j2": "a"}, 'unknown channel "smss"; did you mean "sms"?'),
         ({"meta.yaml": "title: a", "sms.j2": "a"}, "name it <channel>.<language>.j2"),
         ({"meta.yaml": "title: a", "zalo_zns.vi.j2": "a"}, "name it zalo_zns.vi.yaml"),

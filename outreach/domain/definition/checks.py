@@ -9,9 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreach.domain.dates import PlanDate
-from outreach.domain.definition.goals import Goal
+from outreach.domain.definition.goal_checks import check_goal
 from outreach.domain.definition.model import DEFAULT_TIMEZONE
-from outreach.domain.definition.parts import Measure
 from outreach.domain.definition.texts import Templates, check_texts
 from outreach.domain.mistakes import Mistakes, unknown
 from outreach.domain.schedule import LIMIT, Cron, TooManyOccurrences, occurrences
@@ -120,20 +119,10 @@ def _activities(
 def _targets(record: Record, campaign: Span | None, mistakes: Mistakes) -> None:
     for target in _distinct("target", record.get("targets", ()), mistakes):
         _within(campaign, "by", target, mistakes)
-        goal, measure = target.get("goal"), target.get("measure")
-        if goal is not None and measure not in (None, Measure.EXTERNAL):
-            _share(goal, measure, target.at("goal"), mistakes)
+        check_goal(target, mistakes)
         scope = target.get("scope")
         if scope is not None and not scope.lines:
             mistakes.add(scope.line, '"scope" is empty; write {agency: …} or {unit: …}')
-
-
-def _share(goal: Goal, measure: Measure, line: int, mistakes: Mistakes) -> None:
-    if not goal.percent:
-        example = f"{goal.least:g}%" if goal.rank is None else "80%"
-        mistakes.add(line, f'the goal of "{measure}" is a share of people; write a percentage like {example}')
-    elif max(goal.least, goal.most or 0) > 100:
-        mistakes.add(line, f'the goal of "{measure}" is a share of people; {goal} is more than all of them')
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,19 @@ class Measure(StrEnum):
 
     REACHED_SHARE = "reached_share"
     DELIVERED_SHARE = "delivered_share"
+    GUIDED = "guided"
     SATISFACTION = "satisfaction"
     EXTERNAL = "external"
+
+    @property
+    def of_people(self) -> bool:
+        """Whether its figure is a share of people or of what was sent to them, in percent."""
+        return self in (Measure.REACHED_SHARE, Measure.DELIVERED_SHARE, Measure.SATISFACTION)
+
+    @property
+    def entered(self) -> bool:
+        """Whether its figure is told to the engine; the others it measures itself."""
+        return self in (Measure.SATISFACTION, Measure.EXTERNAL)
 
 
 @dataclass(frozen=True, slots=True)

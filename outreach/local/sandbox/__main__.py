@@ -9,6 +9,7 @@ from pathlib import Path
 
 from outreach.domain.errors import OutreachError
 from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN, STATUSES, SandboxConfig
+from outreach.local.sandbox.credentials import TelegramBot, ZaloApp
 from outreach.local.sandbox.server import run
 
 TOKEN_VARIABLE = "SANDBOX_AUTH_TOKEN"  # noqa: S105
@@ -28,7 +29,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     """The settings a command line asks for; raises ValueError for impossible ones."""
     parser = argparse.ArgumentParser(
         prog="python -m outreach.local.sandbox",
-        description="A provider simulator on loopback: Twilio's Messages API and SMTP. Sends nothing to anybody.",
+        description="A provider simulator on loopback: Twilio, eSMS, Zalo, Telegram, SMTP. Sends nothing to anybody.",
         epilog=f"The auth token is read from {TOKEN_VARIABLE}; without it a well-known one is used.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of its log")
@@ -40,11 +41,31 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     parser.add_argument("--lost-receipts", type=float, default=0.0, help="share of messages never heard of again")
     parser.add_argument("--latency-ms", type=int, default=0, help="between the record and the answer")
     parser.add_argument("--receipt-ms", type=int, default=100, help="before each receipt")
-    parser.add_argument("--throttle-per-s", type=int, default=0, help="beyond it the answer is 429; 0: no limit")
+    parser.add_argument("--throttle-per-s", type=int, default=0, help="messages of a provider; 0: no limit")
     parser.add_argument("--statuses", default=",".join(STATUSES), help="receipts of a delivered message")
+    parser.add_argument("--seen-share", type=float, default=0.0, help="share of Zalo messages that are read")
+    parser.add_argument("--webhook", action="append", default=[], help="zalo=URL or telegram=URL: where events go")
+    parser.add_argument("--zns-templates", type=Path, help="JSON file with more registered ZNS templates")
+    parser.add_argument("--zalo-per-minute", type=int, default=ZaloApp().per_minute, help="requests; 0: no limit")
+    parser.add_argument("--telegram-per-s", type=int, default=TelegramBot().per_s, help="messages; 0: no limit")
     given = vars(parser.parse_args(arguments))
-    statuses = tuple(given.pop("statuses").split(","))
-    return SandboxConfig(**given, statuses=statuses, auth_token=os.environ.get(TOKEN_VARIABLE, AUTH_TOKEN))
+    return SandboxConfig(
+        statuses=tuple(given.pop("statuses").split(",")),
+        webhooks=_webhooks(given.pop("webhook")),
+        zalo=ZaloApp(per_minute=given.pop("zalo_per_minute")),
+        telegram=TelegramBot(per_s=given.pop("telegram_per_s")),
+        auth_token=os.environ.get(TOKEN_VARIABLE, AUTH_TOKEN),
+        **given,
+    )
+
+
+def _webhooks(given: list[str]) -> dict[str, str]:
+    """Addresses by provider; raises ValueError for what is not `name=URL`."""
+    pairs = [one.partition("=") for one in given]
+    for name, _, url in pairs:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"--webhook {name}: write it as zalo=http://127.0.0.1:8000/webhooks/zalo-main")
+    return {name: url for name, _, url in pairs}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""How the sandbox treats a recipient: numbers and mailboxes with a known fate, chance by hash for all others.
+"""How the sandbox treats a recipient: addresses with a known fate, chance by hash for all others.
 
-The numbers are +84999999900 to +84999999999, which synthetic audiences leave out; mailboxes begin with `sandbox-`.
+The numbers are +84999999900 to +84999999999, which synthetic audiences leave out, as they do the Zalo ids and chats
+with the same two last digits; mailboxes begin with `sandbox-`.
 """
 
 from __future__ import annotations
@@ -12,25 +13,29 @@ from typing import Final
 
 MAGIC_PREFIX: Final = "+849999999"
 """Followed by two digits: numbers for tests, never of a synthetic person."""
+MAGIC_USER: Final = "99999999999999999"
+"""Followed by two digits: Zalo user ids for tests."""
+MAGIC_CHAT: Final = "9999999999"
+"""Followed by two digits: Telegram chats for tests."""
 MAGIC_MAILBOX: Final = "sandbox-"
 
 
 class Fate(StrEnum):
-    """What happens to a message to this recipient."""
+    """What happens to a message to this recipient; the codes are in docs/channels/sandbox.md."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
-    """Accepted, then undelivered: 30003."""
+    """Accepted, then undelivered (SMS); refused for the state of the person's account elsewhere."""
     INVALID = "invalid"
-    """Refused: 21211, or 550 5.1.1 for e-mail."""
+    """Refused: there is no such recipient."""
     OPTED_OUT = "opted-out"
-    """Refused: 21610."""
+    """Refused: the recipient does not want messages."""
     BROKEN = "broken"
     """500 every time, or 451 for e-mail: nothing is taken."""
     FLAKY = "flaky"
-    """500 for the first try of a key, then delivered."""
+    """An error for the first try of a key, then delivered."""
     THROTTLED = "throttled"
-    """429 every time."""
+    """Too many requests, every time."""
     SILENT = "silent"
     """Taken, but the answer never comes."""
     RESET = "reset"
@@ -44,38 +49,89 @@ class Fate(StrEnum):
     TWICE = "twice"
     """Delivered, with every receipt sent twice and the last one first."""
     CONTENT = "content"
-    """Refused for its content: 30007, or 554 for e-mail."""
+    """Refused for its content or template."""
+    WINDOW = "window-closed"
+    """Zalo: the person has not been in touch for more than seven days."""
+    QUOTA = "quota"
+    """Zalo: no more messages today."""
+    NIGHT = "night"
+    """Zalo: not at this hour."""
+    TOKEN = "token"  # noqa: S105
+    """Zalo: whatever the access token, it is refused."""
+    BALANCE = "balance"
+    """Zalo templates, eSMS: the account is out of money."""
+    MIGRATED = "migrated"
+    """Telegram: the chat has another id now."""
 
 
-NUMBERS: Final[Mapping[str, Fate]] = {
-    MAGIC_PREFIX + ending: fate
-    for ending, fate in {
-        "01": Fate.INVALID,
-        "02": Fate.OPTED_OUT,
-        "03": Fate.FAILED,
-        "04": Fate.BROKEN,
-        "05": Fate.SILENT,
-        "06": Fate.RESET,
-        "07": Fate.THROTTLED,
-        "08": Fate.GARBLED,
-        "09": Fate.DROPPED,
-        "10": Fate.NO_RECEIPT,
-        "11": Fate.TWICE,
-        "12": Fate.FLAKY,
-        "13": Fate.CONTENT,
-    }.items()
+_EVERYWHERE: Final = {
+    "01": Fate.INVALID,
+    "02": Fate.OPTED_OUT,
+    "03": Fate.FAILED,
+    "04": Fate.BROKEN,
+    "05": Fate.SILENT,
+    "06": Fate.RESET,
+    "07": Fate.THROTTLED,
+    "08": Fate.GARBLED,
+    "09": Fate.DROPPED,
+    "10": Fate.NO_RECEIPT,
+    "11": Fate.TWICE,
+    "12": Fate.FLAKY,
+    "13": Fate.CONTENT,
+}
+_ZALO: Final = {"15": Fate.QUOTA, "16": Fate.NIGHT, "17": Fate.TOKEN}
+_WITHOUT_RECEIPTS: Final = (Fate.NO_RECEIPT, Fate.TWICE)
+
+
+def _all(prefix: str, *endings: Mapping[str, Fate]) -> dict[str, Fate]:
+    return {prefix + ending: fate for some in endings for ending, fate in some.items()}
+
+
+NUMBERS: Final[Mapping[str, Fate]] = _all(MAGIC_PREFIX, _EVERYWHERE)
+"""SMS by Twilio."""
+ESMS_NUMBERS: Final[Mapping[str, Fate]] = _all(MAGIC_PREFIX, _EVERYWHERE, {"18": Fate.BALANCE})
+ZNS_NUMBERS: Final[Mapping[str, Fate]] = _all(MAGIC_PREFIX, _EVERYWHERE, _ZALO, {"18": Fate.BALANCE})
+USERS: Final[Mapping[str, Fate]] = _all(MAGIC_USER, _EVERYWHERE, _ZALO, {"14": Fate.WINDOW})
+CHATS: Final[Mapping[str, Fate]] = {
+    chat: fate
+    for chat, fate in _all(MAGIC_CHAT, _EVERYWHERE, {"19": Fate.MIGRATED}).items()
+    if fate not in _WITHOUT_RECEIPTS
 }
 _MAIL_FATES: Final = (Fate.INVALID, Fate.BROKEN, Fate.SILENT, Fate.RESET, Fate.DROPPED, Fate.CONTENT)
 
 
 def fate(to: str, fail_share: float) -> Fate:
-    """What happens to messages to a number; the same every time."""
-    known = NUMBERS.get(to)
-    if known is not None:
-        return known
-    if to.startswith(MAGIC_PREFIX):
+    """What happens to an SMS by Twilio to a number; the same every time."""
+    return _fate(NUMBERS, MAGIC_PREFIX, to, fail_share, "fail", Fate.FAILED)
+
+
+def esms_fate(to: str, fail_share: float) -> Fate:
+    """What happens to an SMS by eSMS to a number: the numbers that fail are those that fail with Twilio."""
+    return _fate(ESMS_NUMBERS, MAGIC_PREFIX, to, fail_share, "fail", Fate.FAILED)
+
+
+def zns_fate(to: str, fail_share: float) -> Fate:
+    """What happens to a Zalo template to a number; who has no Zalo may well have SMS."""
+    return _fate(ZNS_NUMBERS, MAGIC_PREFIX, to, fail_share, "fail-zns", Fate.FAILED)
+
+
+def user_fate(user: str, fail_share: float) -> Fate:
+    """What happens to a message to a Zalo user id; those who fail have not been in touch for long."""
+    return _fate(USERS, MAGIC_USER, user, fail_share, "fail-user", Fate.WINDOW)
+
+
+def chat_fate(chat: str, fail_share: float) -> Fate:
+    """What happens to a message to a Telegram chat; those who fail have blocked the bot."""
+    return _fate(CHATS, MAGIC_CHAT, chat, fail_share, "fail-chat", Fate.OPTED_OUT)
+
+
+def _fate(known: Mapping[str, Fate], magic: str, to: str, share: float, purpose: str, failing: Fate) -> Fate:
+    found = known.get(to)
+    if found is not None:
+        return found
+    if to.startswith(magic) and len(to) == len(magic) + 2:
         return Fate.DELIVERED
-    return Fate.FAILED if chance("fail", to) < fail_share else Fate.DELIVERED
+    return failing if chance(purpose, to) < share else Fate.DELIVERED
 
 
 def mail_fate(to: str) -> Fate:

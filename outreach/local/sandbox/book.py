@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from outreach.local.sandbox.log import Entry, Outcome, RequestLog, read_log
+from outreach.local.sandbox.log import Deed, Entry, Outcome, RequestLog, read_deeds, read_log
 
 
 def phone_id(to: str) -> str:
@@ -17,7 +17,7 @@ def phone_id(to: str) -> str:
 
 
 def new_id(kind: str) -> str:
-    """A message's id as Twilio forms its own: two letters (SM for an SMS) and 32 digits."""
+    """A message's id: two letters (SM for an SMS by Twilio) and 32 digits."""
     return kind + secrets.token_hex(16)
 
 
@@ -32,22 +32,41 @@ class Book:
         self._statuses = self._log.receipts()
         self._settled = set(self._statuses)
         self._broken_keys: set[str] = set()
+        self._by_key: dict[tuple[str, str], Entry] = {}
+        self._by_channel: dict[str, int] = defaultdict(int)
+        self._deeds: dict[str, list[Deed]] = defaultdict(list)
+        self.deeds = 0
         self.refused = 0
         for entry in read_log(data):
             self._index(entry)
+        for deed in read_deeds(data):
+            self._learn(deed)
 
     def add(self, entry: Entry) -> None:
         """Write the message down, then know it."""
         self._log.add(entry)
         self._index(entry)
 
+    def add_deed(self, deed: Deed) -> None:
+        """Write down what a citizen did, then know it."""
+        self._log.add_deed(deed)
+        self._learn(deed)
+
+    def _learn(self, deed: Deed) -> None:
+        self.deeds += 1
+        self._deeds[deed.sender].append(deed)
+        self._addresses[phone_id(deed.sender)] = deed.sender
+
     def _index(self, entry: Entry) -> None:
         if entry.outcome is Outcome.BROKEN:
-            self._broken_keys.add(entry.key)
+            self._broken_keys.add(_key(entry))
         if entry.outcome is not Outcome.ACCEPTED:
             self.refused += 1
             return
         self._by_id[entry.provider_id] = entry
+        self._by_channel[entry.channel] += 1
+        if entry.key:
+            self._by_key[entry.provider, entry.key] = entry
         mine = self._by_to.pop(entry.to, [])  # the latest recipient stands last
         mine.append(entry)
         self._by_to[entry.to] = mine
@@ -57,6 +76,11 @@ class Book:
     def accepted(self) -> int:
         """How many messages were accepted."""
         return len(self._by_id)
+
+    @property
+    def by_channel(self) -> dict[str, int]:
+        """How many messages were accepted on each channel."""
+        return dict(self._by_channel)
 
     @property
     def undelivered(self) -> int:
@@ -92,12 +116,24 @@ class Book:
         """The recipient with this id."""
         return self._addresses.get(phone)
 
-    def was_broken(self, key: str) -> bool:
-        """Whether a message with this key met a pretended breakdown before."""
-        return key in self._broken_keys
+    def by_key(self, provider: str, key: str) -> Entry | None:
+        """The last message accepted with this key of the sender's own."""
+        return self._by_key.get((provider, key))
+
+    def deeds_of(self, address: str) -> list[Deed]:
+        """What a citizen did, oldest first."""
+        return list(self._deeds.get(address, ()))
+
+    def doers(self, provider: str) -> list[str]:
+        """The citizens who did something with a provider, in the order of their first deed."""
+        return [sender for sender, deeds in self._deeds.items() if any(one.provider == provider for one in deeds)]
+
+    def was_broken(self, entry: Entry) -> bool:
+        """Whether this message met a pretended breakdown before."""
+        return _key(entry) in self._broken_keys
 
     def status(self, provider_id: str) -> tuple[str, str]:
-        """How far a message has come, in Twilio's words, and its error code."""
+        """How far a message has come (queued, sent, delivered, read, undelivered), and its error code."""
         return self._statuses.get(provider_id, ("queued", ""))
 
     def set_status(self, provider_id: str, status: str, code: str) -> None:
@@ -109,12 +145,19 @@ class Book:
         self._log.add_receipt(provider_id, *self.status(provider_id))
         self._settled.add(provider_id)
 
-    def without_receipt(self) -> Iterator[Entry]:
-        """Messages whose last receipt was not taken yet, oldest first."""
+    def without_receipt(self) -> Iterator[Entry | Deed]:
+        """Messages whose last receipt was not taken yet, and deeds nobody was told of, oldest first."""
         for provider_id, entry in self._by_id.items():
             if entry.callback and provider_id not in self._settled:
                 yield entry
+        for deeds in self._deeds.values():
+            yield from (deed for deed in deeds if deed.callback and deed.id not in self._settled)
 
     def close(self) -> None:
         """Close the log."""
         self._log.close()
+
+
+def _key(entry: Entry) -> str:
+    """What makes two tries one message: the sender's key, or without one the recipient and the text."""
+    return entry.key or f"{entry.channel} {entry.to} {entry.body}"

@@ -1,54 +1,104 @@
-"""Receipts: the sandbox calls back as Twilio does, signed, in order, again and again until they are taken.
+"""Calling back: receipts and what citizens do, in order, again and again until they are taken or given up.
 
-Signature: base64 of HMAC-SHA1 by the auth token over the callback's address and the sorted form.
+Each provider has its own manners: what it says, how it signs, how often it repeats.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlencode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
-from outreach.local.sandbox.behaviour import Fate, chance, fate
+from outreach.local.sandbox.behaviour import Fate, chance
 from outreach.local.sandbox.book import Book
 from outreach.local.sandbox.config import SandboxConfig
-from outreach.local.sandbox.log import Entry
+from outreach.local.sandbox.log import Deed, Entry
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 15.0
-"""Seconds before a receipt that was not taken is offered again, doubling."""
+"""Seconds before a callback that was not taken is offered again, doubling."""
 _TIMEOUT = 15.0
+_TRY_AGAIN: Final = frozenset({408, 425, 429})
+
+Step = tuple[str, str]
+"""How far a message has come, and the error's code."""
 
 
-def sign(auth_token: str, url: str, form: Mapping[str, str]) -> str:
-    """The value of X-Twilio-Signature."""
-    text = url + "".join(f"{name}{form[name]}" for name in sorted(form))
-    return base64.b64encode(hmac.digest(auth_token.encode(), text.encode(), hashlib.sha1)).decode()
+def doubling() -> Iterator[float]:
+    """Seconds before each repetition: for ever, ever more seldom."""
+    wait = _FIRST_WAIT
+    while True:
+        yield wait
+        wait = min(wait * 2, _LONGEST_WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the other side."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+
+class Caller(Protocol):
+    """A provider's manners when it calls back. `refusal_is_final`: a 4xx is not repeated."""
+
+    refusal_is_final: ClassVar[bool]
+
+    def steps(self, entry: Entry, what: list[Step]) -> list[Step]:
+        """The receipts of a message; `what` are those of an SMS that is delivered, as configured."""
+        ...
+
+    def fate(self, to: str) -> Fate:
+        """What happens to messages to this recipient."""
+        ...
+
+    def call(self, about: Entry | Deed, step: Step, repeated: int) -> Call:
+        """The request that tells of it; `repeated`: how often it was made in vain. Raises ValueError if it cannot."""
+        ...
+
+    def waits(self) -> Iterator[float]:
+        """Seconds before each repetition; given up where it ends."""
+        ...
 
 
 @dataclass(slots=True)
 class _Job:
-    """The receipts still to come for one message; `wait`: before the next try, in seconds."""
+    """What is still to be told about one message or deed; `repeated`: tries in vain of the first step."""
 
-    entry: Entry
-    steps: list[tuple[str, str]]
-    wait: float = _FIRST_WAIT
+    about: Entry | Deed
+    steps: list[Step]
+    waits: Callable[[], Iterator[float]]
+    repeated: int = 0
+    rest: Iterator[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rest = self.waits()
+
+    @property
+    def id(self) -> str:
+        return self.about.provider_id if isinstance(self.about, Entry) else self.about.id
+
+    def step_taken(self) -> Step:
+        """The first step is done; the next one has all its tries."""
+        self.repeated, self.rest = 0, self.waits()
+        return self.steps.pop(0)
 
 
 class Callbacks:
-    """Calls back for accepted messages, a bounded number at a time; lives in one event loop."""
+    """Calls back for accepted messages and for citizens, a bounded number at a time; lives in one event loop."""
 
-    def __init__(self, config: SandboxConfig, book: Book) -> None:
+    def __init__(self, config: SandboxConfig, book: Book, callers: Mapping[str, Caller]) -> None:
         self._config = config
         self._book = book
+        self._callers = callers
         self._due: asyncio.Queue[_Job] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._session: ClientSession | None = None
@@ -61,8 +111,8 @@ class Callbacks:
             cookie_jar=DummyCookieJar(),
         )
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._config.callbacks_at_once)]
-        for entry in self._book.without_receipt():
-            self.expect(entry)
+        for about in self._book.without_receipt():
+            self.expect(about)
 
     async def stop(self) -> None:
         """Stop; what was not taken is offered again by the next process."""
@@ -72,19 +122,21 @@ class Callbacks:
         if self._session is not None:
             await self._session.close()
 
-    def expect(self, entry: Entry) -> None:
-        """Put the receipts of a message on their way."""
-        steps = self._steps(entry)
-        if steps:
-            self._later(_Job(entry, steps), self._config.receipt_ms / 1000)
+    def expect(self, about: Entry | Deed) -> None:
+        """Put the receipts of a message, or what a citizen did, on their way."""
+        caller = self._callers.get(about.provider)
+        if caller is None:
+            return
+        if isinstance(about, Deed):
+            self._later(_Job(about, [("told", "")], caller.waits), 0)
+        elif steps := self._steps(caller, about):
+            self._later(_Job(about, steps, caller.waits), self._config.receipt_ms / 1000)
 
-    def _steps(self, entry: Entry) -> list[tuple[str, str]]:
-        what = fate(entry.to, self._config.fail_share)
+    def _steps(self, caller: Caller, entry: Entry) -> list[Step]:
+        what = caller.fate(entry.to)
         if what is Fate.NO_RECEIPT or chance("lost", entry.provider_id) < self._config.lost_receipts:
             return []
-        steps = [(status, "") for status in self._config.statuses]
-        if what is Fate.FAILED:
-            return [*steps[:-1], ("undelivered", "30003")]
+        steps = caller.steps(entry, [(status, "") for status in self._config.statuses])
         return [step for step in reversed(steps) for _ in range(2)] if what is Fate.TWICE else steps
 
     def _later(self, job: _Job, seconds: float) -> None:
@@ -96,49 +148,41 @@ class Callbacks:
     async def _work(self) -> None:
         while True:
             job = await self._due.get()
-            taken = await self._call(job.entry, *job.steps[0])
-            if not taken:
-                self._later(job, job.wait)
-                job.wait = min(job.wait * 2, _LONGEST_WAIT)
+            if not await self._call(job):
+                job.repeated += 1
+                wait = next(job.rest, None)
+                if wait is None:
+                    _log.warning("the callback for %s was given up after %d tries", job.id, job.repeated)
+                    self._book.receipt_arrived(job.id)
+                else:
+                    self._later(job, wait)
                 continue
-            job.wait = _FIRST_WAIT
-            self._book.set_status(job.entry.provider_id, *job.steps.pop(0))
+            self._book.set_status(job.id, *job.step_taken())
             if job.steps:
                 self._later(job, self._config.receipt_ms / 1000)
             else:
-                self._book.receipt_arrived(job.entry.provider_id)
+                self._book.receipt_arrived(job.id)
 
-    async def _call(self, entry: Entry, status: str, code: str) -> bool:
-        """Offer one receipt; whether it is done with (a refusal is final, as an error of the one called)."""
-        form = self._form(entry, status, code)
-        headers = {
-            "X-Twilio-Signature": sign(self._config.auth_token, entry.callback, form),
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
+    async def _call(self, job: _Job) -> bool:
+        """Offer one callback; whether it is done with (a refusal is final where the provider takes it so)."""
         if self._session is None:
             return False
+        caller = self._callers[job.about.provider]
         try:
-            url = URL(entry.callback, encoded=True)
-            async with self._session.post(url, data=urlencode(form), headers=headers, allow_redirects=False) as answer:
-                if 400 <= answer.status < 500 and answer.status not in (408, 425, 429):
-                    _log.warning("the callback for %s was refused with HTTP %d", entry.provider_id, answer.status)
-                    return True
-                return 200 <= answer.status < 300
+            call = caller.call(job.about, job.steps[0], job.repeated)
+            url = URL(call.url, encoded=True)
+            async with self._session.request(
+                call.method, url, data=call.body or None, headers=call.headers, allow_redirects=False
+            ) as answer:
+                return self._done(job, caller, answer.status)
         except (ClientError, OSError):
             return False
         except ValueError:
-            _log.warning("the callback for %s has no usable address", entry.provider_id)
+            _log.warning("the callback for %s has no usable address", job.id)
             return True
 
-    def _form(self, entry: Entry, status: str, code: str) -> dict[str, str]:
-        form = {
-            "AccountSid": self._config.account_sid,
-            "ApiVersion": "2010-04-01",
-            "From": entry.sender,
-            "MessageSid": entry.provider_id,
-            "MessageStatus": status,
-            "SmsSid": entry.provider_id,
-            "SmsStatus": status,
-            "To": entry.to,
-        }
-        return {**form, "ErrorCode": code} if code else form
+    def _done(self, job: _Job, caller: Caller, status: int) -> bool:
+        if caller.refusal_is_final and 400 <= status < 500 and status not in _TRY_AGAIN:
+            _log.warning("the callback for %s was refused with HTTP %d", job.id, status)
+            return True
+        return 200 <= status < 300

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from outreach.local.sandbox.credentials import EsmsAccount, TelegramBot, ZaloApp
 
 ACCOUNT_SID = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "sandbox-auth-token"  # noqa: S105  # public on purpose: it opens nothing but the sandbox
 STATUSES = ("queued", "sent", "delivered")
+WEBHOOKS = ("zalo", "telegram")
+"""Providers that call one address for everything; the others are told an address with each message."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """Where it listens, what it keeps, how badly it behaves.
 
-    `http_port`, `smtp_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`: shares from 0
-    to 1, chosen by a hash of the number and of the message: the same ones every time. `latency_ms` passes between
-    the record and the answer; `throttle_per_s`: messages a second, beyond which it answers 429 (0: no limit).
-    `statuses`: the receipts of a delivered message, in order. `receipt_ms` passes before each of them.
+    `http_port`, `smtp_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`, `seen_share`:
+    shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time. `latency_ms`
+    passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond which it refuses
+    (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before each of them.
+    `webhooks`: where Zalo's and Telegram's events go. `zns_templates`: a file with more registered templates.
     """
 
     data: Path
@@ -33,9 +39,15 @@ class SandboxConfig:
     statuses: tuple[str, ...] = STATUSES
     receipt_ms: int = 100
     callbacks_at_once: int = 20
+    seen_share: float = 0.0
+    webhooks: Mapping[str, str] = field(default_factory=dict)
+    zns_templates: Path | None = None
+    zalo: ZaloApp = field(default_factory=ZaloApp)
+    telegram: TelegramBot = field(default_factory=TelegramBot)
+    esms: EsmsAccount = field(default_factory=EsmsAccount)
 
     def __post_init__(self) -> None:
-        for name in ("fail_share", "lost_receipts"):
+        for name in ("fail_share", "lost_receipts", "seen_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
         for name in ("latency_ms", "throttle_per_s", "receipt_ms"):
@@ -43,3 +55,6 @@ class SandboxConfig:
                 raise ValueError(f"{name} is not negative")
         if not self.statuses or not set(self.statuses) <= set(STATUSES):
             raise ValueError(f"statuses are some of {', '.join(STATUSES)}")
+        strange = set(self.webhooks) - set(WEBHOOKS)
+        if strange:
+            raise ValueError(f"a webhook is for {' or '.join(WEBHOOKS)}, not for {', '.join(sorted(strange))}")

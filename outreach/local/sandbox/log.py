@@ -1,7 +1,7 @@
 """The sandbox's log: every message it was handed, written before it answers, so that a kill loses none.
 
 One JSON document a line in `requests.jsonl`, one write a line, mode 600. Receipts that arrived are noted in
-`receipts.jsonl`, so that a restart calls back only for the others.
+`receipts.jsonl`, so that a restart calls back only for the others. What citizens do is in `citizens.jsonl`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 REQUESTS = "requests.jsonl"
 RECEIPTS = "receipts.jsonl"
+CITIZENS = "citizens.jsonl"
 
 
 class Outcome(StrEnum):
@@ -32,9 +33,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message handed to the sandbox. `key`: the sender's own key, from its callback address or Message-ID.
+    """One message handed to the sandbox. `key`: the sender's own key, where the provider is given one, else "".
 
     `provider_id` is "" unless accepted; `code` is the error's; `at` is ISO 8601 in UTC; `parts`: SMS parts.
+    `to` is as the project writes addresses: +84… for numbers. `provider`: whose interface it came by.
     """
 
     at: str
@@ -50,6 +52,7 @@ class Entry:
     html: str = ""
     callback: str = ""
     parts: int = 0
+    provider: str = "twilio"
 
     @property
     def moment(self) -> datetime:
@@ -57,9 +60,38 @@ class Entry:
         return datetime.fromisoformat(self.at)
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something a citizen did on Zalo or Telegram; `body` is the event that tells of it, as it is called back.
+
+    `what`: the event's name; `text`: what they wrote; `callback` is "" where nobody is to be told.
+    """
+
+    at: str
+    id: str
+    provider: str
+    channel: str
+    sender: str
+    what: str
+    text: str
+    body: str
+    callback: str = ""
+
+    @property
+    def moment(self) -> datetime:
+        """When they did it, aware."""
+        return datetime.fromisoformat(self.at)
+
+
 def now() -> str:
     """The present moment as the log writes it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def read_deeds(data: Path) -> Iterator[Deed]:
+    """What citizens have done in the sandbox that keeps its data in `data`, oldest first."""
+    for line in _lines(data / CITIZENS):
+        yield Deed(**line)
 
 
 def read_log(data: Path) -> Iterator[Entry]:
@@ -76,10 +108,15 @@ class RequestLog:
         self._data = data
         self._requests = _open(data / REQUESTS)
         self._receipts = _open(data / RECEIPTS)
+        self._citizens = _open(data / CITIZENS)
 
     def add(self, entry: Entry) -> None:
         """Write one message; on return it survives a kill of this process."""
         _append(self._requests, asdict(entry))
+
+    def add_deed(self, deed: Deed) -> None:
+        """Write down what a citizen did."""
+        _append(self._citizens, asdict(deed))
 
     def add_receipt(self, provider_id: str, status: str, code: str) -> None:
         """Note that the last receipt of a message has arrived, and what it said."""
@@ -93,6 +130,15 @@ class RequestLog:
         """Close the files."""
         os.close(self._requests)
         os.close(self._receipts)
+        os.close(self._citizens)
+
+
+def write_private(path: Path, document: dict[str, Any]) -> None:
+    """Put a JSON document in the place of another one, whole or not at all; mode 600."""
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(document))
+    draft.replace(path)
 
 
 def _open(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from outreach.local.sandbox.book import Book, phone_id
-from outreach.local.sandbox.log import Entry
+from outreach.local.sandbox.log import Deed, Entry
 
 _SHOWN = 200
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -18,12 +19,30 @@ _STATUS_VI = {
     "queued": "đang chờ",
     "sent": "đã gửi",
     "delivered": "đã nhận",
+    "read": "đã xem",
     "undelivered": "không tới được",
 }
+CHANNELS_VI = {
+    "sms": "SMS",
+    "zalo_oa": "Zalo OA",
+    "zalo_zns": "Zalo ZNS",
+    "telegram": "Telegram",
+    "email": "Thư điện tử",
+}
+_DEEDS_VI = {
+    "follow": "bấm quan tâm Official Account",
+    "unfollow": "bỏ quan tâm Official Account",
+    "user_submit_info": "chia sẻ thông tin",
+    "blocked": "chặn bot",
+    "unblocked": "bỏ chặn bot",
+}
+_TOLD_BACK = ("sms", "zalo_oa", "zalo_zns")
+"""Channels whose messages are followed by receipts."""
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; "
+    "form-action 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -39,6 +58,8 @@ class Pages:
         self._templates.filters["status_vi"] = self._status
         self._templates.filters["phone_id"] = phone_id
         self._templates.filters["local"] = _local
+        self._templates.filters["channel_vi"] = lambda channel: CHANNELS_VI.get(channel, channel)
+        self._templates.filters["deed_vi"] = lambda what: _DEEDS_VI.get(what, "")
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers to."""
@@ -50,21 +71,35 @@ class Pages:
 
     async def recipients(self, request: web.Request) -> web.Response:
         """Who was written to last."""
-        return self._page("recipients.html", recipients=list(self._book.latest(_SHOWN)), book=self._book, shown=_SHOWN)
+        latest = list(self._book.latest(_SHOWN))
+        counts = [(CHANNELS_VI.get(name, name), n) for name, n in sorted(self._book.by_channel.items())]
+        return self._page("recipients.html", recipients=latest, counts=counts, book=self._book, shown=_SHOWN)
 
     async def phone(self, request: web.Request) -> web.Response:
         """One recipient's messages, as on a phone, the latest last."""
         to = self._book.by_phone_id(request.match_info["phone"])
         if to is None:
             return self._page("missing.html", status=404)
-        return self._page("phone.html", to=to, entries=self._book.to(to)[-_SHOWN:])
+        entries, deeds = self._book.to(to), self._book.deeds_of(to)
+        lines = sorted(
+            [_Line(one.at, one, None) for one in entries] + [_Line(one.at, None, one) for one in deeds], key=_at
+        )
+        channels = {one.channel for one in entries} | {one.channel for one in deeds}
+        return self._page("phone.html", to=to, lines=lines[-_SHOWN:], channels=channels)
 
     async def health(self, request: web.Request) -> web.Response:
         """That it is up, and how many messages it has taken."""
-        return web.json_response({"ok": True, "accepted": self._book.accepted, "refused": self._book.refused})
+        return web.json_response(
+            {
+                "ok": True,
+                "accepted": self._book.accepted,
+                "refused": self._book.refused,
+                "by_channel": self._book.by_channel,
+            }
+        )
 
     def _status(self, entry: Entry) -> str:
-        if entry.channel != "sms":
+        if entry.channel not in _TOLD_BACK:
             return "đã nhận"
         status, code = self._book.status(entry.provider_id)
         return f"{_STATUS_VI.get(status, status)} ({code})" if code else _STATUS_VI.get(status, status)
@@ -72,6 +107,19 @@ class Pages:
     def _page(self, name: str, *, status: int = 200, **values: object) -> web.Response:
         text = self._templates.get_template(name).render(values)
         return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What stands on a phone: a message, or something its owner did."""
+
+    at: str
+    entry: Entry | None
+    deed: Deed | None
+
+
+def _at(line: _Line) -> datetime:
+    return datetime.fromisoformat(line.at)
 
 
 def _local(moment: datetime) -> str:

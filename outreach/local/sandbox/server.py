@@ -17,12 +17,25 @@ import uvloop
 from aiohttp import web
 
 from outreach.domain.errors import OutreachError
+from outreach.local.sandbox.answers import Desk
 from outreach.local.sandbox.book import Book
-from outreach.local.sandbox.callbacks import Callbacks
+from outreach.local.sandbox.callbacks import Callbacks, Caller
+from outreach.local.sandbox.citizens import Citizens
 from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.esms_api import EsmsApi
+from outreach.local.sandbox.esms_callbacks import EsmsCaller
 from outreach.local.sandbox.pages import Pages
 from outreach.local.sandbox.smtp import Mailbox
+from outreach.local.sandbox.telegram_api import TelegramApi
+from outreach.local.sandbox.telegram_updates import TelegramCaller, TelegramHook
 from outreach.local.sandbox.twilio_api import TwilioApi
+from outreach.local.sandbox.twilio_callbacks import TwilioCaller
+from outreach.local.sandbox.zalo_api import ZaloApi
+from outreach.local.sandbox.zalo_business import ZaloBusiness
+from outreach.local.sandbox.zalo_desk import ZaloDesk
+from outreach.local.sandbox.zalo_events import ZaloCaller
+from outreach.local.sandbox.zalo_tokens import ZaloTokens
+from outreach.local.sandbox.zns_templates import read_templates
 
 PORTS = "sandbox.json"
 
@@ -66,9 +79,10 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own log names senders
     with _alone(config.data):
         book = Book(config.data)
-        callbacks = Callbacks(config, book)
+        hook = TelegramHook(config)
+        callbacks = Callbacks(config, book, _callers(config, hook))
         runner = web.AppRunner(
-            _app(config, book, callbacks), access_log=None, handler_cancellation=True, shutdown_timeout=1
+            _app(config, book, callbacks, hook), access_log=None, handler_cancellation=True, shutdown_timeout=1
         )
         await runner.setup()
         mail: asyncio.Server | None = None
@@ -88,10 +102,31 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
             book.close()
 
 
-def _app(config: SandboxConfig, book: Book, callbacks: Callbacks) -> web.Application:
+def _callers(config: SandboxConfig, hook: TelegramHook) -> dict[str, Caller]:
+    return {
+        "twilio": TwilioCaller(config),
+        "zalo": ZaloCaller(config),
+        "telegram": TelegramCaller(config, hook),
+        "esms": EsmsCaller(config),
+    }
+
+
+def _app(config: SandboxConfig, book: Book, callbacks: Callbacks, hook: TelegramHook) -> web.Application:
+    """One server; paths keep the providers apart: /zalo, /telegram, /esms, and Twilio's own at the top."""
     app = web.Application(client_max_size=1024 * 1024)
-    app.add_routes(TwilioApi(config, book, callbacks).routes())
-    app.add_routes(Pages(book).routes())
+    tokens, templates = ZaloTokens(config.zalo, config.data), read_templates(config.zns_templates)
+    zalo = ZaloDesk(Desk(config, book, callbacks), tokens)
+    for provider in (
+        TwilioApi(Desk(config, book, callbacks)),
+        tokens,
+        ZaloApi(zalo, templates),
+        ZaloBusiness(zalo, templates),
+        TelegramApi(Desk(config, book, callbacks), hook),
+        EsmsApi(Desk(config, book, callbacks)),
+        Citizens(config, book, callbacks, hook),
+        Pages(book),
+    ):
+        app.add_routes(provider.routes())
     return app
 
 

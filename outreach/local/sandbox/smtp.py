@@ -91,7 +91,7 @@ def _key(envelope: Envelope, message: EmailMessage | None = None) -> str:
 
 
 def _blank(envelope: Envelope, to: str, outcome: Outcome, code: str) -> Entry:
-    return Entry(now(), "email", to, envelope.mail_from or "", "", _key(envelope), outcome, code=code)
+    return Entry(now(), "email", to, envelope.mail_from or "", "", _key(envelope), outcome, code=code, provider="smtp")
 
 
 def _entry(envelope: Envelope, to: str, message: EmailMessage, outcome: Outcome) -> Entry:
@@ -108,4 +108,5 @@ def _entry(envelope: Envelope, to: str, message: EmailMessage, outcome: Outcome)
         code="" if outcome is Outcome.ACCEPTED else "5.7.1",
         subject=str(message["Subject"] or ""),
         html=html.get_content() if html else "",
+        provider="smtp",
     )

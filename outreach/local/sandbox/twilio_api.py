@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
-import json
-import time
+from dataclasses import replace
 from datetime import date, datetime
 from email.utils import format_datetime
 from typing import Any, Final
@@ -14,14 +12,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
+from outreach.local.sandbox.answers import Desk, json_answer
 from outreach.local.sandbox.behaviour import Fate, fate
-from outreach.local.sandbox.book import Book, new_id
-from outreach.local.sandbox.callbacks import Callbacks
-from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.book import new_id
 from outreach.local.sandbox.log import Entry, Outcome, now
+from outreach.local.sandbox.parts import parts
 
 MAX_LENGTH: Final = 1600
-_TAKEN_UNHEARD: Final = frozenset({Fate.SILENT, Fate.RESET, Fate.GARBLED})
 _REFUSALS: Final[dict[Fate, tuple[Outcome, int, int, str]]] = {
     Fate.INVALID: (Outcome.REFUSED, 400, 21211, "The 'To' number is not a valid phone number."),
     Fate.OPTED_OUT: (Outcome.REFUSED, 400, 21610, "Attempt to send to unsubscribed recipient"),
@@ -34,11 +31,10 @@ _REFUSALS: Final[dict[Fate, tuple[Outcome, int, int, str]]] = {
 class TwilioApi:
     """The handlers, over one book."""
 
-    def __init__(self, config: SandboxConfig, book: Book, callbacks: Callbacks) -> None:
-        self._config = config
-        self._book = book
-        self._callbacks = callbacks
-        self._limit = _Limit(config.throttle_per_s)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._config = config = desk.config
+        self._book = desk.book
         pair = f"{config.account_sid}:{config.auth_token}"
         self._authorization = b"Basic " + base64.b64encode(pair.encode())
 
@@ -54,24 +50,15 @@ class TwilioApi:
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Take a message: written down first, then answered."""
         form = dict(parse_qsl((await request.read()).decode(errors="replace"), keep_blank_values=True))
-        refused = self._objection(request, form)
+        entry = _entry(form)
+        refused = self._objection(request, form, entry)
         if refused is not None:
             outcome, status, code, text = refused
-            self._book.add(self._entry(form, outcome, code=str(code)))
+            self._desk.refuse(entry, outcome, str(code))
             return _error(status, code, text)
-        what = fate(form["To"], self._config.fail_share)
-        if what is Fate.DROPPED:
-            self._book.add(self._entry(form, Outcome.BROKEN))
-            return _hang_up(request)
-        entry = self._entry(form, Outcome.ACCEPTED, provider_id=new_id("SM"))
-        self._book.add(entry)
-        if entry.callback:
-            self._callbacks.expect(entry)
-        if self._config.latency_ms:
-            await asyncio.sleep(self._config.latency_ms / 1000)
-        if what in _TAKEN_UNHEARD:
-            return await _unheard(request, what)
-        return _json(201, self._resource(entry))
+        taken = replace(entry, provider_id=new_id("SM"))
+        what = fate(taken.to, self._config.fail_share)
+        return await self._desk.take(request, taken, what, lambda one: json_answer(201, self._resource(one)))
 
     async def search(self, request: web.Request) -> web.StreamResponse:
         """Messages by To, From and DateSent, the newest first, a page at a time."""
@@ -79,13 +66,17 @@ class TwilioApi:
             return _error(401, 20003, "Authenticate")
         query = request.query
         entries = self._book.to(query["To"]) if "To" in query else [*self._book.everything()]
-        found = [one for one in reversed(entries) if one.channel == "sms" and _wanted(one, query)]
+        found = [
+            one
+            for one in reversed(entries)
+            if one.provider == "twilio" and one.channel == "sms" and _wanted(one, query)
+        ]
         size = min(max(_number(query.get("PageSize"), 50), 1), 1000)
         page = _number(query.get("Page"), 0)
         more = {**query, "Page": str(page + 1), "PageSize": str(size)}
         uri = f"{request.path}?{urlencode(more)}" if len(found) > (page + 1) * size else None
         shown = [self._resource(one) for one in found[page * size : (page + 1) * size]]
-        return _json(200, {"messages": shown, "page": page, "page_size": size, "next_page_uri": uri})
+        return json_answer(200, {"messages": shown, "page": page, "page_size": size, "next_page_uri": uri})
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         """One message by its id."""
@@ -94,7 +85,7 @@ class TwilioApi:
         entry = self._book.by_id(request.match_info["sid"])
         if entry is None:
             return _error(404, 20404, "The requested resource was not found")
-        return _json(200, self._resource(entry))
+        return json_answer(200, self._resource(entry))
 
     def _knows(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "").encode(errors="replace")
@@ -102,7 +93,9 @@ class TwilioApi:
             given, self._authorization
         )
 
-    def _objection(self, request: web.Request, form: dict[str, str]) -> tuple[Outcome, int, int, str] | None:
+    def _objection(
+        self, request: web.Request, form: dict[str, str], entry: Entry
+    ) -> tuple[Outcome, int, int, str] | None:
         if not self._knows(request):
             return Outcome.UNAUTHORISED, 401, 20003, "Authenticate"
         wrong = _mistake(form)
@@ -110,27 +103,10 @@ class TwilioApi:
             return Outcome.REFUSED, 400, *wrong
         what = fate(form["To"], self._config.fail_share)
         if what is Fate.FLAKY:
-            key = _key(form)
-            return None if self._book.was_broken(key) else _REFUSALS[Fate.BROKEN]
+            return None if self._book.was_broken(entry) else _REFUSALS[Fate.BROKEN]
         if what in _REFUSALS:
             return _REFUSALS[what]
-        return None if self._limit.admits() else _REFUSALS[Fate.THROTTLED]
-
-    def _entry(self, form: dict[str, str], outcome: Outcome, provider_id: str = "", code: str = "") -> Entry:
-        body = form.get("Body", "")
-        return Entry(
-            at=now(),
-            channel="sms",
-            to=form.get("To", ""),
-            sender=form.get("From") or form.get("MessagingServiceSid", ""),
-            body=body,
-            key=_key(form),
-            outcome=outcome,
-            provider_id=provider_id,
-            code=code,
-            callback=form.get("StatusCallback", ""),
-            parts=_parts(body),
-        )
+        return None if self._desk.admits() else _REFUSALS[Fate.THROTTLED]
 
     def _resource(self, entry: Entry) -> dict[str, Any]:
         status, code = self._book.status(entry.provider_id)
@@ -158,20 +134,19 @@ class TwilioApi:
         }
 
 
-class _Limit:
-    """At most so many a second, counted by the second of the clock; 0: no limit."""
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._second = 0
-        self._used = 0
-
-    def admits(self) -> bool:
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second, self._used = second, 0
-        self._used += 1
-        return not self._per_second or self._used <= self._per_second
+def _entry(form: dict[str, str]) -> Entry:
+    body = form.get("Body", "")
+    return Entry(
+        at=now(),
+        channel="sms",
+        to=form.get("To", ""),
+        sender=form.get("From") or form.get("MessagingServiceSid", ""),
+        body=body,
+        key=_key(form),
+        outcome=Outcome.ACCEPTED,
+        callback=form.get("StatusCallback", ""),
+        parts=parts(body),
+    )
 
 
 def _mistake(form: dict[str, str]) -> tuple[int, str] | None:
@@ -192,13 +167,6 @@ def _key(form: dict[str, str]) -> str:
     return dict(parse_qsl(query)).get("d", "")
 
 
-def _parts(body: str) -> int:
-    """SMS parts, roughly: ASCII counts as GSM-7, anything else as UCS-2."""
-    one, many = (160, 153) if body.isascii() else (70, 67)
-    length = len(body.encode("utf-16-be")) // 2
-    return 1 if length <= one else -(-length // many)
-
-
 def _wanted(entry: Entry, query: Any) -> bool:
     if "From" in query and entry.sender != query["From"]:
         return False
@@ -215,29 +183,9 @@ def _day(text: str) -> date:
     return datetime.fromisoformat(text).date()
 
 
-async def _unheard(request: web.Request, what: Fate) -> web.StreamResponse:
-    if what is Fate.GARBLED:
-        return web.Response(status=201, text="<html>gateway</html>", content_type="text/html")
-    if what is Fate.SILENT:
-        await asyncio.sleep(3600)  # until the other side gives up, which ends this handler
-    return _hang_up(request)
-
-
-def _hang_up(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
-
-
 def _error(status: int, code: int, message: str) -> web.Response:
     more = f"https://www.twilio.com/docs/errors/{code}"
-    answer = _json(status, {"code": code, "message": message, "more_info": more, "status": status})
+    answer = json_answer(status, {"code": code, "message": message, "more_info": more, "status": status})
     if status == 429:
         answer.headers["Retry-After"] = "1"
     return answer
-
-
-def _json(status: int, document: dict[str, Any]) -> web.Response:
-    return web.Response(
-        status=status, body=json.dumps(document, ensure_ascii=False).encode(), content_type="application/json"
-    )

@@ -1,0 +1,227 @@
+"""SMS by eSMS: service notices under a brandname, receipts by its GET callback. One-way: nobody can answer a brandname.
+
+Source: eSMS's API for customer care messages (SmsType 2) and its callback URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from aiohttp import ClientSession
+from pydantic import Field, SecretStr, field_validator
+
+from channels import contract, esms_codes, http
+from channels.contract import (
+    Accepted,
+    Capabilities,
+    Content,
+    ErrorKind,
+    Event,
+    Outgoing,
+    Problem,
+    Receipt,
+    ReceiptState,
+    SendError,
+    VerificationError,
+    WebhookRequest,
+)
+
+_PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
+_CUSTOMER_CARE: Final = "2"
+_DAY: Final = 86_400
+_KEY, _TOKEN = "d", "t"
+"""Names in the callback's query: our key, and what proves that we made the address."""
+
+
+class EsmsConfig(contract.Config):
+    """Settings of an eSMS account. `callback_token`: made known to eSMS alone; without it `secret_key` serves."""
+
+    api_key: SecretStr = Field(min_length=1)
+    secret_key: SecretStr = Field(min_length=1)
+    brandname: str = Field(min_length=1, max_length=11)
+    callback_token: SecretStr | None = Field(None, min_length=16)
+    base_url: str = "https://rest.esms.vn"
+    connections: int = Field(http.CONNECTIONS, ge=1, le=1000)
+    proxy: str | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+            raise ValueError("write an address like https://rest.esms.vn")
+        if parts.scheme == "http" and parts.hostname.endswith("esms.vn"):
+            raise ValueError("the secret_key would travel unencrypted; write https://")
+        return value.rstrip("/")
+
+
+class EsmsSms:
+    """eSMS's customer care messages on one account."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sms",)
+    provider: ClassVar[str] = "esms"
+    Config: ClassVar[type[contract.Config]] = EsmsConfig
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        max_length=esms_codes.LONGEST_PLAIN, receipts=True, deduplicates_for=_DAY,
+        deduplicates_within_day_of="Asia/Ho_Chi_Minh",
+    )  # fmt: skip
+    proof: ClassVar[ReceiptState] = ReceiptState.DELIVERED
+
+    def __init__(self, config: EsmsConfig, *, timeout: float) -> None:
+        self._config = config
+        self._timeout = timeout
+        self._session: ClientSession | None = None
+        secret = config.callback_token or config.secret_key
+        self._callback_key = hashlib.sha256(b"esms callback " + secret.get_secret_value().encode()).digest()
+
+    def check(self, content: Content) -> list[Problem]:
+        """An SMS has a text of at most four parts: 612 characters without diacritics, 268 with."""
+        if not content.body.strip():
+            return [Problem("empty", "the SMS has no text; write one")]
+        plain = _is_plain(content.body)
+        length = len(content.body) if plain else len(content.body.encode("utf-16-le")) // 2
+        longest = esms_codes.LONGEST_PLAIN if plain else esms_codes.LONGEST_UNICODE
+        if length > longest:
+            form = "without" if plain else "with"
+            return [
+                Problem("too_long", f"the SMS has {length} characters; {form} diacritics at most {longest} are taken")
+            ]
+        return []
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Send once under our key; what eSMS has of an earlier attempt is accepted without its id. Raises SendError."""
+        answer = await http.post(
+            self._opened(), self._config.base_url + _PATH, self._request(outgoing), {}, outgoing.lease,
+            "application/json",
+        )  # fmt: skip
+        if not 200 <= answer.status < 300:
+            kind, reason = esms_codes.by_status(answer.status)
+            raise SendError(kind, "", reason, answer.retry_after)
+        told = _document(answer.text)
+        code = str(told.get("CodeResult", ""))
+        if code == esms_codes.ACCEPTED:
+            return Accepted(str(told.get("SMSID") or ""))
+        if code == esms_codes.DUPLICATE:
+            return _had_before(told, repeated=outgoing.repeated)
+        if not code:
+            raise SendError(ErrorKind.UNCERTAIN, "", "eSMS's answer cannot be read; it may have taken the message")
+        kind, reason = esms_codes.meaning(code)
+        raise SendError(kind, code, reason)
+
+    def verify(self, request: WebhookRequest) -> None:
+        """Check that the callback's address is one we made for this key; raises VerificationError."""
+        query = _query(request)
+        given, right = query.get(_TOKEN, ""), self._token(query.get(_KEY, ""))
+        if request.method != "GET" or not hmac.compare_digest(given.encode(), right.encode()):
+            raise VerificationError("the callback's token does not hold; check secret_key or callback_token")
+
+    def parse(self, request: WebhookRequest) -> list[Event]:
+        """A receipt; a status not known here says nothing. Raises ValueError."""
+        query = _query(request)
+        provider_id, status = query.get("SMSID", ""), query.get("SendStatus", "")
+        if not provider_id or not status:
+            raise ValueError("a callback of eSMS has SMSID and SendStatus")
+        succeeded, failed = _count(query, "SendSuccess"), _count(query, "SendFailed")
+        found = _state(status, succeeded, failed)
+        if found is None:
+            return []
+        state, reason = found
+        return [
+            Receipt(
+                f"{provider_id}:{status}:{succeeded}:{failed}",
+                request.received_at,
+                key=query.get(_KEY, ""),
+                provider_id=provider_id,
+                state=state,
+                code=f"status-{status}" if state is ReceiptState.FAILED else "",
+                reason=reason,
+            )
+        ]
+
+    async def aclose(self) -> None:
+        """Close the pooled connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> ClientSession:
+        if self._session is None:
+            config = self._config
+            self._session = http.open_session(timeout=self._timeout, connections=config.connections, proxy=config.proxy)
+        return self._session
+
+    def _request(self, outgoing: Outgoing) -> bytes:
+        config = self._config
+        body = outgoing.content.body
+        fields = {
+            "ApiKey": config.api_key.get_secret_value(),
+            "SecretKey": config.secret_key.get_secret_value(),
+            "Brandname": config.brandname,
+            "Phone": outgoing.to.removeprefix("+"),
+            "Content": body,
+            "SmsType": _CUSTOMER_CARE,
+            "IsUnicode": "0" if _is_plain(body) else "1",
+            "Sandbox": "0",
+            "RequestId": outgoing.key,
+        }
+        if outgoing.callback_url:
+            fields["CallbackUrl"] = f"{outgoing.callback_url}&{_TOKEN}={self._token(outgoing.key)}"
+        return json.dumps(fields, ensure_ascii=False).encode()
+
+    def _token(self, key: str) -> str:
+        """What proves a callback's address; good for this message alone."""
+        return hmac.new(self._callback_key, key.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text goes without IsUnicode: ASCII without the backtick, which the SMS alphabet lacks."""
+    return text.isascii() and "`" not in text
+
+
+def _document(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _had_before(told: Mapping[str, Any], *, repeated: bool) -> Accepted:
+    """What a known RequestId means: the message is eSMS's since our first attempt, unless it was rejected there.
+
+    Without such an attempt the key is somebody else's, or ours from before a restore: nothing is known of this message.
+    """
+    if not repeated:
+        reason = "eSMS knows the message's key, though it was never sent: another installation may use this account"
+        raise SendError(ErrorKind.UNCERTAIN, esms_codes.DUPLICATE, reason)
+    if str(told.get("SendStatus", "")) == esms_codes.REJECTED_STATUS:
+        raise SendError(ErrorKind.REJECTED, esms_codes.DUPLICATE, "eSMS had rejected the message before")
+    return Accepted(str(told.get("SMSID") or ""))
+
+
+def _query(request: WebhookRequest) -> dict[str, str]:
+    """The callback's query; eSMS may begin its own part with a second question mark. The first of a name counts."""
+    _, _, query = request.url.partition("?")
+    pairs = parse_qsl(query.replace("?", "&"), keep_blank_values=True, max_num_fields=100)
+    return dict(reversed(pairs))
+
+
+def _count(query: Mapping[str, str], name: str) -> int:
+    value = query.get(name, "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+
+def _state(status: str, succeeded: int, failed: int) -> tuple[ReceiptState, str] | None:
+    """How far a message has come, with the reason of a failure; None: nothing we know."""
+    if status == esms_codes.REJECTED_STATUS:
+        return ReceiptState.FAILED, "eSMS rejected the message"
+    if status == esms_codes.FINISHED_STATUS and succeeded:
+        return ReceiptState.DELIVERED, ""
+    if status == esms_codes.FINISHED_STATUS and failed:
+        return ReceiptState.FAILED, "the network did not deliver it"
+    return (ReceiptState.ACCEPTED, "") if status in esms_codes.SEND_STATUS else None

@@ -1,0 +1,174 @@
+"""The vault of rotating tokens: one chain of pairs per account, renewed once for all processes, sealed at rest.
+
+A refresh token works once. So whoever renews holds the account's lock in the database while the provider answers,
+reads the pair again under it, and commits the new one before anybody uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from channels.contract import ErrorKind, SendError, Tokens
+from outreach.domain.errors import OutreachError
+from outreach.domain.privacy import KeyRing
+from outreach.store import account_tokens
+from outreach.store.account_tokens import StoredTokens
+
+log = logging.getLogger(__name__)
+
+Refresh = Callable[[Tokens], Awaitable[Tokens]]
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+"""When a pair ended that is only a configured refresh token."""
+_ENDING = timedelta(minutes=2)
+"""A remembered pair that ends sooner is read again: somebody may have renewed it."""
+_PATIENCE_S = 40
+"""Seconds to wait for somebody else's renewal: longer than any request to a provider lasts."""
+_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Pauses in seconds between attempts to commit a new pair while the database is away."""
+_WAIT = 30.0
+"""Seconds an account waits whose pair cannot be read or stored."""
+_AT_ONCE = 2
+"""Renewals of a process under way together: each holds a connection and, waiting for its lock, a thread."""
+_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Vaults:
+    """Opens the vaults of a process; one for each account."""
+
+    engine: Engine
+    keys: KeyRing
+    pauses: Sequence[float] = _AGAIN
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+
+    def open(self, account: str, first_refresh_token: str) -> AccountVault:
+        """The vault of an account, whose chain begins with the configured refresh token."""
+        return AccountVault(self, account, first_refresh_token)
+
+
+class AccountVault:
+    """The tokens of one account (`channels.contract.TokenVault`); used in one event loop."""
+
+    def __init__(self, process: Vaults, account: str, first_refresh_token: str) -> None:
+        self._engine = process.engine
+        self._keys = process.keys
+        self._pauses = process.pauses
+        self._gate = process.gate
+        self._account = account
+        self._first = first_refresh_token
+        self._looking = asyncio.Lock()
+        self._remembered: Tokens | None = None
+        self._won: dict[str, Tokens] = {}
+        self._renewal: asyncio.Task[Tokens] | None = None
+
+    async def current(self) -> Tokens:
+        """The pair in use, remembered until it is about to end; raises SendError(THROTTLED | MISCONFIGURED)."""
+        async with self._looking:
+            remembered = self._remembered
+            if remembered is not None and remembered.expires_at - datetime.now(UTC) > _ENDING:
+                return remembered
+            try:
+                self._remembered = pair = await asyncio.to_thread(self._look)
+            except _AWAY:
+                pair = None
+        if pair is None:
+            raise SendError(ErrorKind.THROTTLED, "", "the stored token cannot be read now", _WAIT)
+        return pair
+
+    async def rotate(self, stale: Tokens, refresh: Refresh) -> Tokens:
+        """The pair that follows `stale`; those who ask at the same time share one renewal. Raises SendError."""
+        while self._renewal is not None and not self._renewal.done():
+            found = await asyncio.shield(self._renewal)
+            if found.refresh != stale.refresh:
+                return found
+        # A caller that goes away must not take the renewal with it: the used-up token would be lost.
+        self._renewal = asyncio.create_task(self._renewed(stale, refresh))
+        self._renewal.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._renewal)
+
+    async def aclose(self) -> None:
+        """Wait for a renewal under way, so that its pair is stored."""
+        if self._renewal is not None and not self._renewal.done():
+            await asyncio.wait([self._renewal])
+
+    async def _renewed(self, stale: Tokens, refresh: Refresh) -> Tokens:
+        for pause in (*self._pauses, None):
+            try:
+                async with self._gate:
+                    return await self._under_lock(stale, refresh)
+            except _AWAY:
+                if pause is None or not self._won:
+                    break
+            log.warning("the database is away: account=%s a new token is stored again in %s s", self._account, pause)
+            await asyncio.sleep(pause)
+        raise SendError(ErrorKind.THROTTLED, "", "the renewed token cannot be stored now", _WAIT)
+
+    async def _under_lock(self, stale: Tokens, refresh: Refresh) -> Tokens:
+        connection = await asyncio.to_thread(self._locked)
+        try:
+            stored = await asyncio.to_thread(account_tokens.read, connection, self._account)
+            pair = self._opened(stored)
+            if pair.refresh == stale.refresh:
+                # One that could not be stored is not asked for again: its forerunner is used up.
+                fresh = self._won.get(pair.refresh) or await refresh(pair)
+                self._won = {pair.refresh: fresh}
+                await asyncio.to_thread(self._store, connection, stored, fresh)
+                log.info("tokens renewed: account=%s until=%s", self._account, fresh.expires_at.isoformat())
+                pair = fresh
+            self._won = {}
+        finally:
+            await asyncio.to_thread(connection.close)
+        self._remembered = pair
+        return pair
+
+    def _look(self) -> Tokens:
+        with self._engine.connect() as connection:
+            return self._opened(account_tokens.read(connection, self._account))
+
+    def _locked(self) -> Connection:
+        connection = self._engine.connect()
+        try:
+            account_tokens.lock(connection, self._account, patience_s=_PATIENCE_S)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _opened(self, stored: StoredTokens | None) -> Tokens:
+        """The stored pair; or the configured token, where it is one that this chain has not seen yet."""
+        marks = {mark for _, mark in self._keys.fingerprints(self._label)}
+        if stored is None or marks.isdisjoint(stored.seeds):
+            return Tokens("", self._first, LONG_AGO)
+        try:
+            pair = json.loads(self._keys.open(stored.sealed, stored.key_version))
+        except OutreachError:
+            pair = None
+        if pair is None:
+            raise SendError(
+                ErrorKind.MISCONFIGURED, "", "the stored tokens were sealed with another secret key: restore it, or"
+                " authorise the app again and put the new refresh_token into the accounts file",
+            )  # fmt: skip
+        return Tokens(pair["access"], pair["refresh"], stored.expires_at)
+
+    def _store(self, connection: Connection, before: StoredTokens | None, fresh: Tokens) -> None:
+        seeds = () if before is None else before.seeds
+        mark = self._keys.fingerprint(self._label)
+        sealed = self._keys.seal(json.dumps({"access": fresh.access, "refresh": fresh.refresh}))
+        kept = StoredTokens(
+            sealed, self._keys.version, fresh.expires_at, seeds if mark in seeds else (*seeds, mark),
+        )  # fmt: skip
+        account_tokens.write(connection, self._account, kept)
+        connection.commit()
+
+    @property
+    def _label(self) -> str:
+        return f"refresh token of {self._account}: {self._first}"

@@ -1,0 +1,110 @@
+"""What the HTTP providers have in common: a message is written down first, then answered, or not, as its fate says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from outreach.local.sandbox.behaviour import Fate
+from outreach.local.sandbox.book import Book
+from outreach.local.sandbox.callbacks import Callbacks
+from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.log import Entry, Outcome
+
+_UNHEARD: Final = frozenset({Fate.SILENT, Fate.RESET, Fate.GARBLED})
+
+
+class Limit:
+    """At most so many in a span of `seconds`, counted by the clock's own spans; 0: no limit."""
+
+    def __init__(self, most: int, seconds: float = 1.0) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._span = 0
+        self._used = 0
+
+    def admits(self) -> bool:
+        """Count one more, and whether it is still within the limit."""
+        span = int(time.monotonic() / self._seconds)
+        if span != self._span:
+            self._span, self._used = span, 0
+        self._used += 1
+        return not self._most or self._used <= self._most
+
+    @property
+    def left(self) -> int:
+        """How many more are admitted in this span."""
+        return max(0, self._most - self._used)
+
+
+class Desk:
+    """Where a provider's messages are handed in."""
+
+    def __init__(self, config: SandboxConfig, book: Book, callbacks: Callbacks) -> None:
+        self.config = config
+        self.book = book
+        self._callbacks = callbacks
+        self._limit = Limit(config.throttle_per_s)
+
+    def admits(self) -> bool:
+        """Whether one more message is within the limit of a second."""
+        return self._limit.admits()
+
+    def refuse(self, entry: Entry, outcome: Outcome, code: str) -> None:
+        """Write down a message that is not taken."""
+        self.book.add(replace(entry, outcome=outcome, code=code))
+
+    async def take(
+        self, request: web.Request, entry: Entry, what: Fate, answer: Callable[[Entry], web.Response]
+    ) -> web.StreamResponse:
+        """Write down a message that is taken, put its receipts on their way, and answer as its fate wants it."""
+        if what is Fate.DROPPED:
+            self.book.add(replace(entry, outcome=Outcome.BROKEN, provider_id=""))
+            return hang_up(request)
+        self.book.add(entry)
+        if entry.callback:
+            self._callbacks.expect(entry)
+        if self.config.latency_ms:
+            await asyncio.sleep(self.config.latency_ms / 1000)
+        if what not in _UNHEARD:
+            return answer(entry)
+        if what is Fate.GARBLED:
+            return web.Response(status=answer(entry).status, text="<html>gateway</html>", content_type="text/html")
+        if what is Fate.SILENT:
+            await asyncio.sleep(3600)  # until the other side gives up, which ends this handler
+        return hang_up(request)
+
+
+def hang_up(request: web.Request) -> web.StreamResponse:
+    """Break the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+def json_answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON document, its text readable."""
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+async def fields(request: web.Request) -> dict[str, Any] | None:
+    """What a request says in its query and its body, JSON or a form; None for a body that is neither."""
+    body = await request.read()
+    said: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        try:
+            document = json.loads(body)
+        except ValueError:
+            return None
+        return {**said, **document} if isinstance(document, dict) else None
+    if request.content_type.startswith("multipart/"):
+        return {**said, **{name: str(value) for name, value in (await request.post()).items()}}
+    return {**said, **dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))}

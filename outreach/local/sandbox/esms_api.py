@@ -1,0 +1,197 @@
+"""eSMS as the sandbox speaks it: single messages by the V4 interface, its codes, what became of them, the balance."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from outreach.local.sandbox.answers import Desk, fields, json_answer
+from outreach.local.sandbox.behaviour import Fate, esms_fate
+from outreach.local.sandbox.log import Entry, Outcome, now
+from outreach.local.sandbox.parts import parts
+from outreach.local.sandbox.phones import international
+
+_ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+Refusal = tuple[Outcome, str, str]
+"""Outcome, eSMS's code and text; 429 and 500 are HTTP's."""
+
+_AUTH: Final[Refusal] = (Outcome.UNAUTHORISED, "101", "Authorize Failed")
+_DUPLICATE: Final[Refusal] = (Outcome.REFUSED, "124", "RequestId is duplicate")
+_THROTTLED: Final[Refusal] = (Outcome.THROTTLED, "429", "Too Many Requests")
+_BROKEN: Final[Refusal] = (Outcome.BROKEN, "500", "Internal Server Error")
+_BALANCE: Final[Refusal] = (Outcome.REFUSED, "103", "Not enough balance to send message")
+_REFUSALS: Final[Mapping[Fate, Refusal]] = {
+    Fate.INVALID: (Outcome.REFUSED, "108", "Phone number is not in correct format"),
+    Fate.OPTED_OUT: (Outcome.REFUSED, "99", "The phone number is blocked in the system"),
+    Fate.CONTENT: (Outcome.REFUSED, "146", "Wrong customer care template"),
+    Fate.BALANCE: _BALANCE,
+    Fate.THROTTLED: _THROTTLED,
+    Fate.BROKEN: _BROKEN,
+}
+
+
+class EsmsApi:
+    """The handlers of one account."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._account = desk.config.esms
+        spent = sum(one.parts for one in desk.book.everything() if one.provider == "esms")
+        self._balance = self._account.balance - spent * self._account.price
+
+    def routes(self) -> list[web.RouteDef]:
+        """What it answers to."""
+        base = "/esms/MainService.svc/json"
+        return [
+            *(web.post(f"{base}/SendMultipleMessage_V4_post_json{end}", self.send) for end in ("", "/")),
+            web.get(f"{base}/GetSmsReceiverStatus_get", self.receivers),
+            web.get(f"{base}/GetSendStatus", self.status),
+            *(web.post(f"{base}/GetBalance_json{end}", self.balance) for end in ("", "/")),
+        ]
+
+    async def send(self, request: web.Request) -> web.StreamResponse:
+        """One message to one number; a RequestId is taken once a day."""
+        said = await fields(request)
+        if said is None:
+            return json_answer(400, {"CodeResult": "99", "ErrorMessage": "the body is not JSON"})
+        entry = self._entry(said)
+        what = esms_fate(entry.to, self._desk.config.fail_share)
+        refused = self._objection(said, entry, what)
+        if refused is not None:
+            return self._refuse(entry, refused)
+        if str(said.get("Sandbox", "0")) == "1":  # looked at, not sent
+            self._desk.refuse(entry, Outcome.REFUSED, "sandbox")
+            return _taken(replace(entry, provider_id=_new_id()))
+        taken = replace(entry, provider_id=_new_id())
+        if what is not Fate.DROPPED:
+            self._balance -= taken.parts * self._account.price
+        return await self._desk.take(request, taken, what, _taken)
+
+    async def receivers(self, request: web.Request) -> web.StreamResponse:
+        """What became of a message, for each number."""
+        entry = self._asked(request)
+        if not isinstance(entry, Entry):
+            return entry
+        arrived = esms_fate(entry.to, self._desk.config.fail_share) is not Fate.FAILED
+        receiver = {
+            "IsSent": _settled(entry, self._desk.config.receipt_ms),
+            "NetworkName": "Viettel",
+            "Phone": "0" + entry.to.removeprefix("+84"),
+            "Retry": 0,
+            "SentResult": arrived and _settled(entry, self._desk.config.receipt_ms),
+        }
+        return json_answer(200, {"CodeResult": "100", "ReceiverList": [receiver]})
+
+    async def status(self, request: web.Request) -> web.StreamResponse:
+        """What became of a message, in sum."""
+        entry = self._asked(request)
+        if not isinstance(entry, Entry):
+            return entry
+        settled = _settled(entry, self._desk.config.receipt_ms)
+        failed = settled and esms_fate(entry.to, self._desk.config.fail_share) is Fate.FAILED
+        return json_answer(
+            200,
+            {
+                "CodeResponse": "100",
+                "SMSID": entry.provider_id,
+                "SendFailed": int(failed),
+                "SendStatus": 5 if settled else 2,
+                "SendSuccess": int(settled and not failed),
+                "TotalPrice": float(entry.parts * self._account.price),
+                "TotalReceiver": 1,
+                "TotalSent": 1,
+            },
+        )
+
+    async def balance(self, request: web.Request) -> web.StreamResponse:
+        """What is left, in VND."""
+        said = await fields(request) or {}
+        if not self._knows(said):
+            return json_answer(200, {"Balance": 0, "CodeResponse": _AUTH[1], "ErrorMessage": _AUTH[2]})
+        return json_answer(200, {"Balance": self._balance, "CodeResponse": "100", "UserID": 1})
+
+    def _knows(self, said: Mapping[str, Any]) -> bool:
+        given = f"{said.get('ApiKey', '')}:{said.get('SecretKey', '')}"
+        wanted = f"{self._account.api_key}:{self._account.secret_key}"
+        return hmac.compare_digest(given.encode(), wanted.encode())
+
+    def _asked(self, request: web.Request) -> Entry | web.Response:
+        if not self._knows(request.query):
+            return json_answer(200, {"CodeResult": _AUTH[1], "CodeResponse": _AUTH[1], "ErrorMessage": _AUTH[2]})
+        entry = self._desk.book.by_id(request.query.get("RefId", ""))
+        if entry is None or entry.provider != "esms":
+            return json_answer(200, {"CodeResult": "105", "CodeResponse": "105", "ErrorMessage": "SMSID not found"})
+        return entry
+
+    def _objection(self, said: Mapping[str, Any], entry: Entry, what: Fate) -> Refusal | None:
+        if not self._knows(said):
+            return _AUTH
+        wrong = self._mistake(said, entry)
+        if wrong is not None:
+            return wrong
+        if what is Fate.FLAKY:
+            return None if self._desk.book.was_broken(entry) else _BROKEN
+        if what in _REFUSALS:
+            return _REFUSALS[what]
+        if self._balance < entry.parts * self._account.price:
+            return _BALANCE
+        return None if self._desk.admits() else _THROTTLED
+
+    def _mistake(self, said: Mapping[str, Any], entry: Entry) -> Refusal | None:
+        if not international(entry.to):
+            return _REFUSALS[Fate.INVALID]
+        if str(said.get("SmsType", "")) != "2":
+            return Outcome.REFUSED, "118", "Unsupported message type"
+        if entry.sender != self._account.brandname:
+            return Outcome.REFUSED, "104", "Brandname does not exist"
+        if not entry.body.strip() or len(entry.key) > 50:
+            return Outcome.REFUSED, "110", "The requested data is incorrect"
+        before = self._desk.book.by_key("esms", entry.key) if entry.key else None
+        return _DUPLICATE if before is not None and _day(before) == _day(entry) else None
+
+    def _refuse(self, entry: Entry, refused: Refusal) -> web.Response:
+        outcome, code, text = refused
+        self._desk.refuse(entry, outcome, code)
+        if code == "429":
+            return json_answer(429, {"Message": text}, {"Retry-After": "1"})
+        if code == "500":
+            return web.Response(status=500, text="<html>internal server error</html>", content_type="text/html")
+        return json_answer(200, {"CodeResult": code, "CountRegenerate": 0, "ErrorMessage": text})
+
+    def _entry(self, said: Mapping[str, Any]) -> Entry:
+        body, phone = str(said.get("Content", "")), str(said.get("Phone", ""))
+        return Entry(
+            at=now(),
+            channel="sms",
+            to=international(phone) or phone,
+            sender=str(said.get("Brandname", "")),
+            body=body,
+            key=str(said.get("RequestId", "")),
+            outcome=Outcome.ACCEPTED,
+            callback=str(said.get("CallbackUrl", "")),
+            parts=parts(body),
+            provider="esms",
+        )
+
+
+def _new_id() -> str:
+    return f"{uuid.uuid4()}100"
+
+
+def _taken(entry: Entry) -> web.Response:
+    return json_answer(200, {"CodeResult": "100", "CountRegenerate": 0, "SMSID": entry.provider_id})
+
+
+def _settled(entry: Entry, receipt_ms: int) -> bool:
+    return entry.moment + timedelta(milliseconds=receipt_ms) <= datetime.now(UTC)
+
+
+def _day(entry: Entry) -> str:
+    return entry.moment.astimezone(_ZONE).date().isoformat()

@@ -1,0 +1,102 @@
+"""From the language of a contact to the SMS in the provider's hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from outreach.dispatch.accounts_file import load_accounts
+from outreach.dispatch.bucket import Buckets
+from outreach.dispatch.child import myself
+from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.loop import SendingLoop
+from outreach.domain.definition import read_definition
+from outreach.domain.rendering import TemplateSource
+from outreach.domain.words import Lane
+from outreach.planning import actions
+from outreach.store import claims
+from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.world import World
+
+CAMPAIGN = dedent(
+    """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2027-12-31
+    messages:
+      - {id: chao, segment: {kind: person}, text: {sms: "x"}, channels: [sms], schedule: {at: launch}}
+    """
+)
+TEXTS = {"vi": "Kinh chao ba con", "hmn": "Nyob zoo", "tyz": "Chao pi noong"}
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def dispatcher(world: World, box: Sandbox, tmp_path: Path, redis_url: str) -> Iterator[Dispatcher]:
+    file = tmp_path / "accounts.toml"
+    file.write_text(accounts_toml(box))
+    accounts = load_accounts(file, timeout=2.0)
+    world.accounts = dict(accounts.known)
+    loop, me = SendingLoop(accounts.makers), myself()
+    with world.engine.begin() as connection:
+        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
+    buckets = Buckets(redis.Redis.from_url(redis_url))
+    for account in accounts.known.values():
+        buckets.settle(account, account.burst)
+    yield Dispatcher(
+        engine=world.engine, buckets=buckets, loop=loop, accounts=accounts.known, keys=world.keys, clock=world.clock,
+        child=child, public_url="http://127.0.0.1:9", lease_s=60.0,
+    )  # fmt: skip
+    loop.close()
+
+
+def speaks(world: World, name: str, phone: str, language: str | None) -> None:
+    world.person(name, phone=phone)
+    with world.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE contacts SET language = coalesce(:language, language) WHERE full_name = :name"),
+            {"language": language, "name": name},
+        )
+
+
+def launch(world: World, samples: tuple[str, ...]) -> None:
+    definition = read_definition(CAMPAIGN.encode(), "thu.yaml", segments={}).definition
+    assert definition is not None
+    source = TemplateSource("chao", "", {}, {"sms": TEXTS}, samples)
+    actions.load(
+        world.engine, definition, templates={"chao": source}, segments={}, source_text=CAMPAIGN, who="staff@demo.vn"
+    )
+    actions.submit(world.engine, "thu", who="staff@demo.vn")
+    world.approve("thu")
+    prepared = actions.prepare_launch(world.engine, "thu", world.clock, starting=None)
+    actions.launch(world.engine, prepared, world.clock, who="staff@demo.vn")
+    world.plan()
+
+
+def test_everybody_is_written_to_in_their_language_and_nobody_gets_a_sample(
+    world: World, dispatcher: Dispatcher, box: Sandbox
+) -> None:
+    wanted = {
+        ("An", "+84912000101", None): "Kinh chao ba con",
+        ("Mỷ", "+84912000102", "hmn"): "Nyob zoo",
+        ("Sok", "+84912000103", "km"): "Kinh chao ba con",
+        ("Pảo", "+84912000104", "tyz"): "Kinh chao ba con",
+    }
+    for name, phone, language in wanted:
+        speaks(world, name, phone, language)
+    launch(world, samples=("tyz",))
+    assert dispatcher.drain("sms-main", Lane.BULK).sent == 4
+    got = {entry.to: entry.body for entry in box.accepted()}
+    assert got == {phone: said for (_, phone, _), said in wanted.items()}

@@ -1,0 +1,62 @@
+"""What the end of an attempt means for its delivery and its account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from channels.contract import Accepted, ErrorKind, SendError
+from outreach.dispatch.outcome import Outcome, outcome
+from outreach.domain.recipient import Recipient
+from outreach.domain.states import DeliveryState, Reason
+from outreach.domain.words import Channel, RecipientKind
+from outreach.store.claims import Claimed
+from tests.world import account
+
+NOBODY = Recipient(None, None, None, None, None, "vi", {}, None, None, None, (), None, None, None, None)
+DAY = 86_400.0
+ZALO = account("zalo", channels=(Channel.ZALO_OA, Channel.ZALO_ZNS), proofs={Channel.ZALO_OA: DeliveryState.ACCEPTED})
+
+
+def claimed(channel: Channel = Channel.ZALO_ZNS, *, patience_s: float = DAY) -> Claimed:
+    return Claimed(
+        run=7, delivery=42, recipient_kind=RecipientKind.CONTACT, recipient_id=1, channel=channel, subject_id=0,
+        attempt=1, generation=1, sent_after=datetime(2026, 11, 23, tzinfo=UTC), patience_s=patience_s, sealed=None,
+        key_version=None, who=NOBODY,
+    )  # fmt: skip
+
+
+def postponed(retry_after: float | None, *, patience_s: float = DAY, spread: float = 0.0) -> Outcome:
+    error = SendError(ErrorKind.POSTPONED, "-133", "not at night", retry_after)
+    return outcome(claimed(patience_s=patience_s), ZALO, error, child=1, spread=spread)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "spread", "delay"),
+    [(3600.0, 0.0, 3600.0), (3600.0, 1.0, 4800.0), (None, 0.0, 300.0), (-5.0, 0.0, 0.0)],
+)
+def test_a_postponed_delivery_waits_alone_and_loses_no_attempt(
+    retry_after: float | None, spread: float, delay: float
+) -> None:
+    found = postponed(retry_after, spread=spread)
+    assert found.hold is None
+    change = found.change
+    assert (change.state, change.reason, change.code) == (DeliveryState.PLANNED, Reason.THROTTLED, "-133")
+    assert (change.delay, change.refund) == (delay, 1)
+
+
+@pytest.mark.parametrize("patience_s", [3600.0, 10.0, -1.0])
+def test_who_would_wait_until_it_is_too_late_is_left_to_the_next_channel(patience_s: float) -> None:
+    change = postponed(3600.0, patience_s=patience_s).change
+    assert (change.state, change.reason) == (DeliveryState.FAILED, Reason.WINDOW_CLOSED)
+
+
+def test_nobody_is_put_off_for_longer_than_a_day_and_a_half() -> None:
+    change = postponed(1e9, patience_s=9 * DAY).change
+    assert change.delay == 1.5 * DAY
+
+
+@pytest.mark.parametrize(("channel", "proves"), [(Channel.ZALO_OA, True), (Channel.ZALO_ZNS, False)])
+def test_what_proves_is_a_matter_of_the_channel(channel: Channel, proves: bool) -> None:
+    assert outcome(claimed(channel), ZALO, Accepted("m1"), child=1, spread=0.5).change.proves is proves

@@ -1,0 +1,68 @@
+"""People who come to a shared address by the cascade, when the message there has already been sent."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from outreach.domain.states import DeliveryState
+from outreach.planning.cascade import cascade_due
+from outreach.store import deliveries
+from outreach.store.deliveries import Change
+from tests.world import World
+
+EMAIL_THEN_SMS = """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2026-12-31
+    messages:
+      - id: chao
+        segment: {kind: person}
+        text: {sms: "Kinh chao", email: {subject: "Chào", body: "Kính chào"}}
+        channels: [email, sms]
+        wait: 4h
+        schedule: {at: launch}
+"""
+
+
+def becomes(world: World, name: str, channel: str, *states: DeliveryState) -> None:
+    [row] = world.rows(f"c.full_name = '{name}' AND d.channel = '{channel}'")
+    for state in states:
+        proves = state is DeliveryState.DELIVERED
+        with world.engine.begin() as connection:
+            deliveries.advance(connection, [Change(row.run_id, row.id, state, proves=proves)], now=world.clock.now())
+
+
+def reached(world: World) -> set[int]:
+    with world.engine.connect() as connection:
+        return set(connection.execute(text("SELECT contact_id FROM reached")).scalars())
+
+
+@pytest.fixture
+def family(world: World) -> World:
+    """An has an e-mail address and the phone of Bình, who has nothing else and is written to by SMS at once."""
+    world.person("An", phone="+84912000001", email="an@example.vn")
+    world.person("Bình", phone="+84912000001")
+    world.launch(EMAIL_THEN_SMS)
+    world.plan()
+    return world
+
+
+def test_who_joins_a_number_whose_message_has_arrived_counts_as_reached_with_it(family: World) -> None:
+    becomes(family, "Bình", "sms", DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
+    assert reached(family) == {family.people["Bình"]}
+    becomes(family, "An", "email", DeliveryState.SENDING, DeliveryState.FAILED)
+    cascade_due(family.engine, family.accounts, family.clock)
+    assert ("An", "sms", "suppressed", "shared_address") in family.states()
+    assert reached(family) == {family.people["An"], family.people["Bình"]}
+
+
+def test_who_joins_a_number_whose_message_is_on_its_way_is_reached_when_it_arrives(family: World) -> None:
+    becomes(family, "Bình", "sms", DeliveryState.SENDING, DeliveryState.ACCEPTED)
+    becomes(family, "An", "email", DeliveryState.SENDING, DeliveryState.FAILED)
+    cascade_due(family.engine, family.accounts, family.clock)
+    assert reached(family) == set()
+    becomes(family, "Bình", "sms", DeliveryState.DELIVERED)
+    assert reached(family) == {family.people["An"], family.people["Bình"]}
