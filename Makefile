@@ -18,12 +18,12 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --editable
 BROKEN := $(shell test -e $(MADE) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) && echo yes)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up test check bench clean
+.PHONY: help demo up test check bench bench-scale clean
 
 help:  ## this list
 	@echo "make ..."
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-		printf '  %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name what; do \
+		printf '  %-11s %s\n' "$$name" "$$what"; done
 
 demo: $(RUN)  ## a whole campaign on invented people and a simulated provider, on this machine alone
 	@$(PY) -m outreach demo $(ARGS)
@@ -42,6 +42,9 @@ check: $(DEV)  ## lint, format, types, and the arrows between the rooms
 
 bench: $(DEV)  ## measure, and write benchmarks/RESULTS.md
 	$(PY) benchmarks/run.py $(ARGS)
+
+bench-scale: $(DEV)  ## measure with a million people, and write benchmarks/RESULTS-scale.md (10 GB of disk, a while)
+	$(PY) benchmarks/scale.py $(ARGS)
 
 clean:  ## remove what make has made (never a data folder)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

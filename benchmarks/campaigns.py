@@ -40,11 +40,12 @@ messages:
 """
 
 
-def plan(site: Site, slug: str, segment: str) -> Plan:
-    """A campaign planned and paused; caps count from nothing, so that every time plans the same work."""
+def plan(site: Site, slug: str, segment: str, *, caps_from_nothing: bool = True) -> Plan:
+    """A campaign planned and paused; where caps count from nothing, every time plans the same work."""
     engine, clock, accounts = site.runtime.engine, site.runtime.clock, site.runtime.accounts
-    with engine.begin() as connection:
-        connection.execute(text("TRUNCATE contact_ledger"))
+    if caps_from_nothing:
+        with engine.begin() as connection:
+            connection.execute(text("TRUNCATE contact_ledger"))
     foreseen = _launch(site, slug, segment)
     schedule_due(engine, clock)
     with engine.connect() as connection:
@@ -69,17 +70,22 @@ def states(site: Site, run: int) -> dict[str, int]:
         return {state: n for (_, _, state), n in runs.counts(connection, [run]).items()}
 
 
+def load(site: Site, slug: str, segment: str) -> int:
+    """Store a campaign; returns its version."""
+    return load_campaign(site.runtime, _file(site, slug, segment), who=_STAFF).version
+
+
 def _launch(site: Site, slug: str, segment: str) -> float:
     """Load, submit, approve as a second person, launch; returns how long the forecast took (s)."""
     runtime = site.runtime
-    loaded = load_campaign(runtime, _file(site, slug, segment), who=_STAFF)
+    version = load(site, slug, segment)
     actions.submit(runtime.engine, slug, who=_STAFF)
     with runtime.engine.connect() as connection:
-        frozen = read_version(connection, slug, loaded.version, 0)
+        frozen = read_version(connection, slug, version, 0)
     started = time.perf_counter()
     figures = forecast(runtime.engine, frozen, runtime.accounts, runtime.clock.now())
     seconds = time.perf_counter() - started
-    actions.approve(runtime.engine, slug, figures, n=loaded.version, who=_LEADER)
+    actions.approve(runtime.engine, slug, figures, n=version, who=_LEADER)
     prepared = actions.prepare_launch(runtime.engine, slug, runtime.clock, starting=None)
     actions.launch(runtime.engine, prepared, runtime.clock, who=_STAFF)
     return seconds

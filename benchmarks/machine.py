@@ -17,7 +17,7 @@ def describe(engine: Engine, client: redis.Redis) -> dict[str, str]:
         postgres = str(connection.execute(text("SHOW server_version")).scalar_one())
         synchronous = str(connection.execute(text("SHOW synchronous_commit")).scalar_one())
     server = client.info("server")
-    cores, load = psutil.cpu_count() or 1, os.getloadavg()
+    cores = psutil.cpu_count() or 1
     return {
         "Processor": f"{_processor()}, {cores} cores",
         "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -25,8 +25,13 @@ def describe(engine: Engine, client: redis.Redis) -> dict[str, str]:
         "Python": platform.python_version(),
         "PostgreSQL": f"{postgres} (embedded, synchronous_commit = {synchronous})",
         "Valkey": f"{server.get('valkey_version', server['redis_version'])} (embedded)",
-        "Load before": ", ".join(f"{value:.2f}" for value in load) + " (1, 5, 15 minutes)",
+        "Load before": load(),
     }
+
+
+def load() -> str:
+    """The machine's load now."""
+    return ", ".join(f"{value:.2f}" for value in os.getloadavg()) + " (1, 5, 15 minutes)"
 
 
 def _processor() -> str:

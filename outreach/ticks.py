@@ -78,7 +78,8 @@ def expire(runtime: Runtime) -> int:
 
 
 def retain(runtime: Runtime) -> int:
-    """Purge raw events past their retention."""
+    """Purge raw events past their retention, and what the ledger of caps needs no more."""
     with runtime.engine.begin() as connection:
         arrivals.purge(connection, runtime.clock.now() - EVENTS_KEPT)
+        retention.purge_ledger(connection, runtime.clock.now())
         return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)

@@ -72,6 +72,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "reach_counts.behind": "which campaigns have something to count; gives no person",
     "reach_counts.gather": "counts everyone of a run once, whoever asks for the report; gives nothing",
     "reach_counts.uncount": "takes lost proofs off the counts; gives a number",
+    "retention.purge_ledger": "forgets what no cap needs; gives a number",
     "runs.finish_done": "ends runs; gives no person",
     "runs.expire_held": "ends runs; gives no person",
     "segments.condition": "a rule as a condition; `select_contacts` adds the scope",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
-from outreach.audience import case_rows, person_rows, units
+from outreach.audience import case_rows, person_columns, units
 from outreach.domain.context import KNOWN_FIELDS, sample_context
 from outreach.domain.definition import Loaded, campaign_schema, read_definition
 from outreach.domain.rendering import find_problems, inline_template
@@ -86,6 +86,24 @@ def test_every_rule_that_is_shown_can_be_written(rule: str) -> None:
     assert checked(CAMPAIGN.format(segment=rule, schedule="{at: launch}")).errors == ()
 
 
+GOALS = section("docs/campaign-file.md", "### A target").partition("| `goal:` |")[2].partition("\n\n")[0]
+WRITTEN_GOALS = [
+    goal for line in re.findall(r"^\| (`.*?) \|", GOALS, re.MULTILINE) for goal in re.findall(r"`(.+?)`", line)
+]
+
+
+@pytest.mark.parametrize("goal", WRITTEN_GOALS)
+def test_every_goal_that_is_shown_can_be_written(goal: str) -> None:
+    baseline = ", baseline: 60" if goal[0] in "+-" else ""
+    target = f"targets: [{{id: t, title: T, measure: external, goal: {goal}{baseline}}}]\n"
+    campaign = CAMPAIGN.format(segment="elderly", schedule="{at: launch}")
+    assert checked(campaign + target).errors == ()
+
+
+def test_there_are_goals_to_check() -> None:
+    assert len(WRITTEN_GOALS) == 13
+
+
 RENDERED = [
     *arrows(section("docs/templates.md", "## Names")),
     *arrows(section("docs/templates.md", "## Filters")),
@@ -151,7 +169,7 @@ def test_every_key_of_a_campaign_file_is_explained() -> None:
 @pytest.mark.parametrize(
     ("heading", "names"),
     [
-        ("## People", person_rows.NAMES),
+        ("## People", person_columns.NAMES),
         ("## The case file", case_rows.NAMES),
         ("## The units file", units._NAMES),
     ],

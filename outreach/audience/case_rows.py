@@ -10,7 +10,8 @@ from datetime import time
 from outreach.audience import cells
 from outreach.audience.cells import CLEAR, CellError
 from outreach.audience.headings import ATTR, IGNORED, Vocabulary
-from outreach.audience.person_rows import NEEDLESS, NO_HEADING, Surroundings, mobile, unit_code
+from outreach.audience.person_columns import NEEDLESS
+from outreach.audience.person_rows import NO_HEADING, Surroundings, mobile, unit_code
 from outreach.audience.records import Record
 from outreach.audience.rejects import Problem, Reject, mask
 from outreach.domain.vietnamese import search_key

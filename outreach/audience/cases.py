@@ -13,6 +13,7 @@ from outreach.audience.case_rows import CASES, CaseRowReader
 from outreach.audience.importing import ImportOptions, Stopped, check_source
 from outreach.audience.person_rows import Surroundings
 from outreach.audience.records import Broken, Record
+from outreach.audience.refusals import broken
 from outreach.audience.rejects import Problem, Reject, RejectsFile
 from outreach.audience.tables import open_table
 from outreach.domain.privacy import KeyRing
@@ -103,7 +104,7 @@ def _chunk(
     people: str,
     options: ImportOptions,
 ) -> tuple[MergedCases, list[Reject]]:
-    read = [_broken(row) if isinstance(row, Broken) else reader.read(row) for row in chunk]
+    read = [broken(row) if isinstance(row, Broken) else reader.read(row) for row in chunk]
     good = [row for row in read if isinstance(row, StagedCase)]
     merged = cases.merge(connection, source, good, people=people, scope=options.scope)
     rejects = [row for row in read if isinstance(row, Reject)] + [_refused(line, why) for line, why in merged.refused]
@@ -126,10 +127,6 @@ def _sum(totals: CaseReport, rows: int, merged: MergedCases, rejected: int) -> C
 def _surroundings(connection: Connection, keys: KeyRing, options: ImportOptions) -> Surroundings:
     paths = units.paths(connection)
     return Surroundings(keys, paths, options.today, options.zone, options.accounts, options.scope)
-
-
-def _broken(row: Broken) -> Reject:
-    return Reject(row.line, (Problem("", "", row.reason, row.vietnamese),))
 
 
 def _refused(line: int, why: CaseRefusal) -> Reject:

@@ -66,6 +66,10 @@ def tidy(cell: str) -> str:
     return _of_a_spreadsheet(text) if text[:1] in _SPREADSHEET else text
 
 
+tidy_repeated = lru_cache(maxsize=1 << 14)(tidy)
+"""The same for columns of few values."""
+
+
 def _of_a_spreadsheet(text: str) -> str:
     """The text without the apostrophe that keeps a formula from running; raises CellError for a formula's error."""
     if text[1:2] in _AFTER_APOSTROPHE and text.startswith("'"):

@@ -14,56 +14,20 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from outreach.audience.headings import Wishes
-from outreach.audience.person_rows import PEOPLE, Read, RowReader, Surroundings
+from outreach.audience.person_columns import PEOPLE
+from outreach.audience.person_rows import Read, RowReader, Surroundings
 from outreach.audience.records import Broken, Record
-from outreach.audience.rejects import MendFile, Problem, Reject, RejectsFile
+from outreach.audience.refusals import broken, refused
+from outreach.audience.rejects import MendFile, Reject, RejectsFile
 from outreach.audience.tables import Choice, Table, open_table
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.words import Channel
 from outreach.store import contact_import, units
-from outreach.store.contact_import import Merged, Refusal, StagedPerson
+from outreach.store.contact_import import Merged, StagedPerson
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
-
-_REFUSALS = {
-    Refusal.OTHER_PERSON: (
-        "external_id",
-        "another person has this id further up in the file",
-        "mã số này đã thuộc về người khác ở phía trên",
-    ),
-    Refusal.AMBIGUOUS: (
-        "external_id",
-        "several people have this name, birth date, sex and unit: give the external id",
-        "nhiều người trùng họ tên, ngày sinh, giới tính, đơn vị: ghi mã số",
-    ),
-    Refusal.FOREIGN: (
-        "unit_code",
-        "the person is not of your unit: you cannot add or change them",
-        "người này không thuộc đơn vị của bạn: không thể thêm hoặc sửa",
-    ),
-    Refusal.ERASED: (
-        "external_id",
-        "the person asked to be erased: take them off the list",
-        "người này đã yêu cầu xoá dữ liệu: bỏ khỏi danh sách",
-    ),
-    Refusal.NO_GUARDIAN: (
-        "guardian_external_id",
-        "nobody in this list has this id",
-        "không ai trong danh sách có mã số này",
-    ),
-    Refusal.CIRCLE: (
-        "guardian_external_id",
-        "guardians in a circle: the person would be their own guardian's guardian",
-        "người giám hộ vòng tròn: người này lại là người giám hộ của người giám hộ mình",
-    ),
-    Refusal.MINOR_GUARDIAN: (
-        "guardian_external_id",
-        "the guardian is under 18: name a grown-up",
-        "người giám hộ chưa đủ 18 tuổi: ghi người đã thành niên",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +157,7 @@ class _Chunk:
 def _read_chunk(reader: RowReader, rows: Iterator[Record | Broken], size: int) -> _Chunk:
     chunk = _Chunk(list(islice(rows, size)), {}, [])
     for row in chunk.rows:
-        read = _broken(row) if isinstance(row, Broken) else reader.read(row)
+        read = broken(row) if isinstance(row, Broken) else reader.read(row)
         if isinstance(read, Reject):
             chunk.rejects.append(read)
         else:
@@ -254,7 +218,7 @@ class _Import:
         good = chunk.good
         merged = self._merge([read.person for read in good.values()])
         waiting = {line for line, why in merged.refused if why.may_pass and not last}
-        rejects = chunk.rejects + [_refused(line, why) for line, why in merged.refused if line not in waiting]
+        rejects = chunk.rejects + [refused(line, why) for line, why in merged.refused if line not in waiting]
         self.mended += sum(read.mended for read in good.values()) - sum(good[line].mended for line, _ in merged.refused)
         rejects.sort(key=lambda reject: reject.line)
         self.rejects.add(rejects)
@@ -297,12 +261,3 @@ class _Import:
             ignored=notes.ignored,
             converted=notes.converted,
         )
-
-
-def _broken(row: Broken) -> Reject:
-    return Reject(row.line, (Problem("", "", row.reason, row.vietnamese),))
-
-
-def _refused(line: int, why: Refusal) -> Reject:
-    column, reason, vietnamese = _REFUSALS[why]
-    return Reject(line, (Problem(column, "", reason, vietnamese),))

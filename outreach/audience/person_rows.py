@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
-from functools import partial
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from outreach.audience import cells
 from outreach.audience.cells import CLEAR, CellError
-from outreach.audience.headings import ATTR, IGNORED, Vocabulary
+from outreach.audience.headings import ATTR, IGNORED
 from outreach.audience.records import Record
 from outreach.audience.rejects import Problem, Reject, mask
 from outreach.domain.email_addresses import parse_email
@@ -21,67 +21,6 @@ from outreach.domain.scope import Scope
 from outreach.domain.vietnamese import name_key, search_key, sort_key
 from outreach.domain.words import Channel
 from outreach.store.contact_import import Filled, StagedAddress, StagedConsent, StagedPerson
-
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "external_id": ("Mã số", "Mã", "Mã định danh", "Mã người nhận", "ID"),
-    "full_name": ("Họ và tên", "Họ tên", "Họ tên đầy đủ", "Tên doanh nghiệp", "Họ và tên / Tên doanh nghiệp"),
-    "family_name": ("Họ", "Họ đệm", "Họ và đệm", "Họ và tên đệm", "Họ tên đệm", "Họ lót", "Họ và chữ lót"),
-    "middle_name": ("Đệm", "Tên đệm", "Chữ lót", "Tên lót"),
-    "given_name": ("Tên", "Tên gọi"),
-    "birth_date": ("Ngày sinh", "Năm sinh", "Ngày tháng năm sinh", "Ngày/tháng/năm sinh", "Sinh ngày"),
-    "sex": ("Giới tính", "Phái", "Nam/Nữ"),
-    "kind": ("Loại", "Đối tượng", "Loại người nhận"),
-    "occupation": ("Nghề nghiệp",),
-    "language": ("Ngôn ngữ", "Tiếng nói", "Tiếng"),
-    "unit_code": ("Mã đơn vị", "Mã đơn vị hành chính", "Mã xã", "Mã phường xã", "Đơn vị"),
-    "phone": (
-        "Số điện thoại",
-        "Điện thoại",
-        "SĐT",
-        "Số ĐT",
-        "ĐT",
-        "Di động",
-        "Số di động",
-        "Điện thoại di động",
-        "ĐTDĐ",
-    ),
-    "email": ("Thư điện tử", "E-mail", "Địa chỉ email", "Hộp thư"),
-    "zalo_id": ("Mã Zalo", "Zalo"),
-    "telegram_id": ("Mã Telegram", "Telegram"),
-    "tags": ("Nhãn", "Thẻ", "Nhóm"),
-    "guardian_external_id": ("Mã số người giám hộ", "Mã người giám hộ", "Người giám hộ"),
-    "consent_purpose": ("Mục đích đồng ý",),
-    "consent_channel": ("Kênh đồng ý",),
-    "consent_date": ("Ngày đồng ý",),
-    "consent_method": ("Cách thức đồng ý", "Hình thức đồng ý"),
-    "consent_evidence": ("Bằng chứng đồng ý", "Chứng cứ đồng ý"),
-    "attr.dia_chi": ("Địa chỉ", "Chỗ ở", "Nơi ở", "Nơi ở hiện tại", "Thường trú", "Nơi thường trú"),
-    "attr.dan_toc": ("Dân tộc",),
-}
-"""Our columns and the Vietnamese headings they go by; any other `attr.<name>` comes on top."""
-
-NEEDLESS = (
-    "STT", "TT", "Số TT", "Số thứ tự", "Thứ tự", "No", "Ghi chú", "Chú thích", "Ký nhận", "Ký tên", "Chữ ký", "Dòng",
-    "Lý do",
-)  # fmt: skip
-"""Headings of columns that tell nothing about a person: they are left out, and the report names them."""
-
-
-def _whole_name(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """`Tên` beside `Họ đệm` is the given name; standing alone it is the whole."""
-    split = "family_name" in columns or "middle_name" in columns
-    return columns if split else tuple("full_name" if name == "given_name" else name for name in columns)
-
-
-PEOPLE = Vocabulary(
-    NAMES,
-    required=("full_name",),
-    instead={"full_name": ("family_name", "given_name")},
-    needless=NEEDLESS,
-    arrange=_whole_name,
-    adjustable=True,
-)
-"""The columns of a list of people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,23 +62,31 @@ class Read:
     mended: bool
 
 
+_REPEATED = frozenset({"sex", "kind", "occupation", "language", "unit_code", "tags"})
+"""Columns in which the same few values stand again and again."""
+
+
 class RowReader:
     """Reads records with the given columns."""
 
     def __init__(self, columns: tuple[str, ...], around: Surroundings) -> None:
-        self._columns = [(place, name, _taker(name)) for place, name in enumerate(columns) if name != IGNORED]
+        self._columns = [
+            (place, name, cells.tidy_repeated if name in _REPEATED else cells.tidy, _taker(name))
+            for place, name in enumerate(columns)
+            if name != IGNORED
+        ]
         self._around = around
 
     def read(self, record: Record) -> Read | Reject:
         """The person of a row, or all reasons against it."""
         draft = _Draft(StagedPerson(record.line, "", "", "", ""), self._around)
         problems: list[Problem] = []
-        for index, column, take in self._columns:
+        for index, column, tidy, take in self._columns:
             cell = record.cells[index]
             if not cell:
                 continue
             try:
-                if text := cells.tidy(cell):
+                if text := tidy(cell):
                     take(draft, text)
             except ValueError as error:
                 problems.append(Problem(column, mask(column, cell), *cells.reasons(error)))
@@ -236,10 +183,16 @@ def _consent(draft: _Draft) -> StagedConsent | None:
     return StagedConsent(given["purpose"], moment, **texts)
 
 
+@lru_cache(maxsize=1 << 15)
+def _name_and_keys(text: str) -> tuple[str, str, str, str]:
+    """A name as it is stored, and its keys; names of a country repeat."""
+    name = cells.full_name(text)
+    return name, name_key(name), search_key(name), sort_key(name)
+
+
 def _name(draft: _Draft, text: str) -> None:
-    person, name = draft.person, cells.full_name(text)
-    person.full_name, person.name_key = name, name_key(name)
-    person.search_key, person.sort_key = search_key(name), sort_key(name)
+    person = draft.person
+    person.full_name, person.name_key, person.search_key, person.sort_key = _name_and_keys(text)
 
 
 def _external_id(draft: _Draft, text: str) -> None:

@@ -12,8 +12,8 @@ import typer
 from outreach.audience.headings import Wishes
 from outreach.audience.importing import ImportOptions, ImportReport, import_file
 from outreach.audience.synthetic import synthesise as invent
-from outreach.cli.lists import Command, Encoding, Ignore, Map, Sheet, import_list, wishes
 from outreach.cli.invitations import arrivals, invite
+from outreach.cli.lists import Command, Encoding, Ignore, Map, Sheet, import_list, wishes
 from outreach.cli.options import DryRun, Json, UnitCode
 from outreach.cli.output import print_json, print_table, say
 from outreach.cli.session import Session, session_of

@@ -25,6 +25,8 @@ from outreach.domain.errors import OutreachError
 
 _WIDE = 140
 """Columns of a table that goes to no terminal."""
+_NAME = 60
+"""Up to so many characters what stands in the first column stays on one line; longer texts would hide the others."""
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -76,7 +78,8 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Tabl
     numeric = [bool(listed) and all(_is_number(row[at]) for row in listed) for at in range(len(columns))]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for at, name in enumerate(columns):
-        table.add_column(Text(name), justify="right" if numeric[at] else "left", overflow="fold", no_wrap=at == 0)
+        whole = at == 0 and all(len(row[0]) <= _NAME for row in listed)
+        table.add_column(Text(name), justify="right" if numeric[at] else "left", overflow="fold", no_wrap=whole)
     for row in listed:
         table.add_row(*(Text(cell) for cell in row))
     return table

@@ -128,9 +128,9 @@ def _account(
         name=name, channels=common.channel, provider=common.provider, rate=common.rate,
         burst=common.burst or max(1, int(common.rate)), price=common.price, weight=common.weight, unit=common.unit,
         text_form=common.text_form, proof=DeliveryState(adapter.proof), proofs=_proofs(adapter, config, common.channel),
-        receipts=capabilities.receipts,
-        deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask, tracks=capabilities.tracks,
-        deduplicates_within_day_of=capabilities.deduplicates_within_day_of, public_name=_public_name(config, common.channel),
+        receipts=capabilities.receipts, deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask,
+        tracks=capabilities.tracks, deduplicates_within_day_of=capabilities.deduplicates_within_day_of,
+        public_name=_public_name(config, common.channel),
     )  # fmt: skip
     return account, lambda: adapter(config, timeout=timeout)
 
@@ -155,11 +155,12 @@ def _proofs(
 
 def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type[Adapter] | None:
     channels, provider = _listed(values.get("channel", [])), values.get("provider")
-    if not isinstance(channels, list) or not isinstance(provider, str) or not set(channels) <= set(Channel):
+    if not isinstance(channels, list) or not channels or not isinstance(provider, str):
+        return None
+    if not all(isinstance(one, str) and one in set(Channel) for one in channels):
         return None  # the shared settings say what is wrong
     try:
-        first, *_ = [adapter_class(str(channel), provider) for channel in channels]
-        return first
+        return next(iter([adapter_class(str(channel), provider) for channel in channels]))
     except UnknownProviderError as error:
         mistakes.append(("provider", str(error)))
         return None

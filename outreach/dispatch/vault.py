@@ -72,9 +72,10 @@ class AccountVault:
 
     async def current(self) -> Tokens:
         """The pair in use, remembered until it is about to end; raises SendError(THROTTLED | MISCONFIGURED)."""
+        if (remembered := self._lasting()) is not None:
+            return remembered
         async with self._looking:
-            remembered = self._remembered
-            if remembered is not None and remembered.expires_at - datetime.now(UTC) > _ENDING:
+            if (remembered := self._lasting()) is not None:
                 return remembered
             try:
                 self._remembered = pair = await asyncio.to_thread(self._look)
@@ -129,6 +130,11 @@ class AccountVault:
             await asyncio.to_thread(connection.close)
         self._remembered = pair
         return pair
+
+    def _lasting(self) -> Tokens | None:
+        """The remembered pair, unless it is about to end."""
+        pair = self._remembered
+        return pair if pair is not None and pair.expires_at - datetime.now(UTC) > _ENDING else None
 
     def _look(self) -> Tokens:
         with self._engine.connect() as connection:

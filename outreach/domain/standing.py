@@ -55,8 +55,9 @@ def judge(
 ) -> Standing:
     """How the goal stands with its latest figure.
 
-    Without a goal it is open for ever. Met is met, whatever the day; past `by` it is overdue, also without any figure. Before, the figure is held against
-    the straight line from `start` to the goal on the day `by`; without a start it is just open.
+    Without a goal it is open for ever. Met is met, whatever the day; past `by` it is overdue, also without any figure.
+    Before, the figure is held against the straight line from `start` to the goal on the day `by`; without a start it
+    is just open.
     """
     if goal.none:
         return Standing.UNMEASURED if now is None else Standing.OPEN

@@ -64,21 +64,36 @@ def catch_up(engine: Engine, slug: str, frozen: Frozen, clock: Clock) -> None:
     A run or a slice of proofs at a time, a transaction each: receipts never wait long, and killed at any moment it
     goes on where it stopped.
     """
-    with engine.connect() as connection:
-        waiting = reach_counts.planned_runs(connection, slug)
-    for run in waiting:
-        with engine.begin() as connection:
-            reach_counts.lock(connection, slug)
-            reach_counts.gather(connection, slug, run)
+    people = _gather_runs(engine, slug)
     with engine.begin() as connection:
         reach_counts.lock(connection, slug)
         reach_counts.uncount(connection, slug)
+    people += _count_reached(engine, slug, frozen, clock)
+    if people >= reach_counts.LARGE:
+        with engine.begin() as connection:
+            reach_counts.refresh_statistics(connection)
+
+
+def _gather_runs(engine: Engine, slug: str) -> int:
+    with engine.connect() as connection:
+        waiting = reach_counts.planned_runs(connection, slug)
+    people = 0
+    for run in waiting:
+        with engine.begin() as connection:
+            reach_counts.lock(connection, slug)
+            people += reach_counts.gather(connection, slug, run)
+    return people
+
+
+def _count_reached(engine: Engine, slug: str, frozen: Frozen, clock: Clock) -> int:
     rules = rules_of(frozen)
     today = clock.now().astimezone(frozen.definition.zone).date()
-    counted = COUNTED_AT_ONCE
+    total, counted = 0, COUNTED_AT_ONCE
     while counted == COUNTED_AT_ONCE:
         with engine.begin() as connection:
             reach_counts.lock(connection, slug)
             counted = reach_counts.count_reached(
                 connection, slug, rules, today, limit=COUNTED_AT_ONCE, scope=EVERYTHING
             )
+        total += counted
+    return total

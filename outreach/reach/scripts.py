@@ -28,7 +28,7 @@ REPEATS = 2
 class Script:
     """One broadcast to be read (or read already). `starts`, `ends`: its slot, local; `text`: laid out for reading.
 
-    `text` is empty where it could not be made; `warnings` then say why.
+    `text` is empty where it could not be made; `warnings` then say why. `languages`: in which it is read, in order.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Script:
     confirmed_at: datetime | None
     confirmed_by: str | None
     note: str
+    languages: tuple[str, ...] = ()
 
     @property
     def confirmed(self) -> bool:
@@ -73,6 +74,7 @@ class Script:
             "starts": self.starts.isoformat(),
             "ends": self.ends.isoformat(),
             "text": self.text,
+            "languages": list(self.languages),
             "reading_seconds": self.reading_seconds,
             "warnings": list(self.warnings),
             "state": str(self.state),
@@ -114,5 +116,5 @@ def _script(connection: Connection, one: Broadcast) -> Script:
         unit_name=one.who.unit_name or one.unit_code, starts=starts, ends=ends,
         text=lay_out_scripts(read, REPEATS) if read else "", reading_seconds=seconds, warnings=tuple(warnings),
         state=one.state, confirmed_at=None if one.confirmed_at is None else one.confirmed_at.astimezone(zone),
-        confirmed_by=one.confirmed_by, note=one.note,
+        confirmed_by=one.confirmed_by, note=one.note, languages=tuple(script.language for script in read),
     )  # fmt: skip

@@ -111,9 +111,10 @@ def _write(book: Workbook, sheet: Sheet) -> int:
         for at, width in enumerate(sheet.widths):
             page.column_dimensions[_letter(at)].width = width
         page.append([_heading(page, text) for text in sheet.headings])
+        boxes = [_box(page) for _ in sheet.headings] if sheet.boxed else []
         begun = () if first is None else (first,)
         for row in chain(begun, islice(rows, MOST_ROWS - len(begun))):
-            page.append([_cell(page, cell, sheet) for cell in row])
+            page.append(_cells(boxes, row))
             written += 1
         part += 1
 
@@ -124,13 +125,21 @@ def _heading(page: object, text: str) -> WriteOnlyCell:
     return cell
 
 
-def _cell(page: object, value: Cell, sheet: Sheet) -> WriteOnlyCell | Cell:
-    tamed = None if value is None else _tame(value)
-    if not sheet.boxed:
-        return tamed
-    cell = WriteOnlyCell(page, value=tamed)
+def _box(page: object) -> WriteOnlyCell:
+    """A cell with a border, used again for every row: rows are written at once, and styling each cell takes long."""
+    cell = WriteOnlyCell(page)
     cell.border, cell.alignment = _BOX, _WRAP
     return cell
+
+
+def _cells(boxes: Sequence[WriteOnlyCell], row: Sequence[Cell]) -> Sequence[WriteOnlyCell | Cell]:
+    """The row's cells, in the boxes where there are any."""
+    tamed = [_tame(value) for value in row]
+    if not boxes:
+        return tamed
+    for box, value in zip(boxes, tamed, strict=True):
+        box.value = value
+    return boxes
 
 
 def _tame(value: Cell) -> Cell:

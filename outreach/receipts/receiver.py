@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from channels.contract import Adapter, Event, Receipt, ReceiptState, WebhookRequest
 from outreach.domain.accounts import Account
@@ -23,6 +25,7 @@ from outreach.domain.words import Channel
 from outreach.receipts.hearing import hear
 from outreach.receipts.joining import Joining
 from outreach.receipts.keeping import event_of, json_of
+from outreach.receipts.together import Together
 from outreach.store import deliveries, events, suppressions
 from outreach.store.deliveries import Change
 from outreach.store.events import RawEvent
@@ -32,12 +35,22 @@ log = logging.getLogger(__name__)
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 _RETRY = timedelta(minutes=1)
 _PATIENCE = timedelta(days=7)
+_PASSING = frozenset({"40P01", "40001", "55P03"})
+"""SQL states of a lock that could not be had: the next try may have it."""
 _STATES = {
     ReceiptState.ACCEPTED: DeliveryState.ACCEPTED,
     ReceiptState.DELIVERED: DeliveryState.DELIVERED,
     ReceiptState.READ: DeliveryState.READ,
     ReceiptState.FAILED: DeliveryState.FAILED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one callback says."""
+
+    account: Account
+    events: Sequence[Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class Receiver:
     keys: KeyRing
     clock: Clock
     zone: ZoneInfo = VIETNAM
+    _together: Together[Told, int] = field(init=False, repr=False, compare=False, default_factory=Together)
 
     def receive(self, account_name: str, request: WebhookRequest) -> int:
         """Take one callback; when this returns it is stored for good. Returns how many events were new.
@@ -65,8 +79,40 @@ class Receiver:
 
     def take(self, account_name: str, told: Sequence[Event]) -> int:
         """Keep and apply events of an account in one transaction; returns how many were new."""
+        account = self.accounts[account_name]
+        if told and all(isinstance(event, Receipt) for event in told):
+            return self._together.do(Told(account, told), self._take_all)
         with self.engine.begin() as connection:
-            return self._take(connection, self.accounts[account_name], told)
+            return len(self._take(connection, account, told))
+
+    def _take_all(self, given: Sequence[Told]) -> Sequence[int | Exception]:
+        """Receipts of many callbacks in one transaction; where one spoils it, each in its own."""
+        try:
+            with self.engine.begin() as connection:
+                return self._take_batch(connection, given)
+        except Exception as error:
+            if len(given) == 1 or _away(error):
+                return [error] * len(given)
+        return [self._take_alone(one) for one in given]
+
+    def _take_alone(self, one: Told) -> int | Exception:
+        try:
+            with self.engine.begin() as connection:
+                return len(self._take(connection, one.account, one.events))
+        except Exception as error:
+            return error
+
+    def _take_batch(self, connection: Connection, given: Sequence[Told]) -> list[int]:
+        new: dict[str, set[str]] = {}
+        for name, account in {one.account.name: one.account for one in given}.items():
+            events_of_all = [event for one in given if one.account.name == name for event in one.events]
+            new[name] = self._take(connection, account, events_of_all)
+        counted: list[int] = []
+        for one in given:
+            own = {event.event_key for event in one.events} & new[one.account.name]
+            new[one.account.name] -= own
+            counted.append(len(own))
+        return counted
 
     def replay(self) -> int:
         """Apply kept events whose delivery was not known when they came, or that failed; returns how many."""
@@ -114,10 +160,12 @@ class Receiver:
             events.retry(connection, one.account, one.event_key, at=now + max(_RETRY, waited))
         return False
 
-    def _take(self, connection: Connection, account: Account, told: Sequence[Event]) -> int:
+    def _take(self, connection: Connection, account: Account, told: Sequence[Event]) -> set[str]:
+        """Keep events and apply those not seen before; returns their keys."""
+        told = list({event.event_key: event for event in told}.values())
         known = self._known(connection, account, told)
         rows = [self._raw(account, event, known) for event in told]
-        new = events.keep(connection, rows)
+        new = events.keep(connection, sorted(rows, key=lambda row: row.event_key))  # in one order: no deadlock
         fresh = [event for event in told if event.event_key in new]
         own = self._own(connection, account, [place for event in fresh if (place := _place(event, known))])
         changes: list[Change] = []
@@ -138,9 +186,10 @@ class Receiver:
                     connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {account.name}"
                 )
             done.append(event.event_key)
-        deliveries.advance(connection, changes, now=self.clock.now())
+        for round_ in _rounds(changes):
+            deliveries.advance(connection, round_, now=self.clock.now(), shard=os.getpid())
         events.applied(connection, account.name, done)
-        return len(new)
+        return new
 
     def _heard(self, connection: Connection, account: Account, event: Event) -> bool:
         """Let what a citizen told us have its effect, or none at all: one that fails is tried again later.
@@ -197,6 +246,26 @@ class Receiver:
     def _opened(self, payload: bytes) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.keys.open(payload[2:], int.from_bytes(payload[:2], "big")))
         return found
+
+
+def _rounds(changes: Sequence[Change]) -> list[list[Change]]:
+    """The changes such that none of a round is about the same delivery as another: each is judged on its own."""
+    rounds: list[list[Change]] = []
+    nth: dict[tuple[int, int], int] = {}
+    for change in changes:
+        place = (change.run, change.delivery)
+        at = nth[place] = nth.get(place, -1) + 1
+        if at == len(rounds):
+            rounds.append([])
+        rounds[at].append(change)
+    return rounds
+
+
+def _away(error: Exception) -> bool:
+    """Whether the database itself does not answer: then trying each alone is of no use."""
+    if isinstance(error, PoolTimeoutError | InterfaceError):
+        return True
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) not in _PASSING
 
 
 def _place(event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> tuple[int, int, int | None] | None:

@@ -50,6 +50,8 @@ WITH taken AS (
 going_on AS (
     SELECT t.* FROM taken t
     WHERE NOT t.proved AND t.state IN ('failed', 'suppressed', 'accepted')
+        AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE n.run_id = :run AND n.recipient_kind = 'contact'
+            AND n.recipient_id = t.recipient_id AND n.subject_id = t.subject_id AND n.step > :step)
         AND (t.reason IS DISTINCT FROM 'by_station' OR NOT EXISTS (
             SELECT 1 FROM broadcasts b JOIN stations s ON s.id = b.station_id
             JOIN units h ON h.code = s.unit_code JOIN units u ON u.code = t.unit_code
@@ -69,7 +71,8 @@ WHERE g.subject_id = 0
 def take(connection: Connection, waiting: Waiting) -> int:
     """Take those due out of the waiting and make the table `audience` of who goes on; returns how many.
 
-    Those who share an address follow the one the message went to. What becomes due meanwhile waits for the next call.
+    Those who share an address follow the one the message went to. Nobody is handed on twice: a failure told late starts
+    nothing once the next channel has had its turn. What becomes due meanwhile waits for the next call.
     """
     audiences.empty(connection)
     values = {"run": waiting.run, "step": waiting.step, "since": waiting.since, "until": waiting.until}

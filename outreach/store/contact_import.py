@@ -19,6 +19,7 @@ from outreach.store.segments import bits_of, latest_birth
 
 ADULT = 18
 """Years from which somebody can be a guardian, and needs none (Civil Code 2015, Art. 20)."""
+_BITS = {channel.value: bits_of((channel,)) for channel in Channel if channel.to_people}
 
 
 class Filled(IntFlag):
@@ -226,7 +227,7 @@ def _person_row(person: StagedPerson) -> Sequence[object]:
         person.attrs,
         person.attrs_cleared,
         person.guardian,
-        bits_of(Channel(address.channel) for address in person.addresses if address.value is not None),
+        sum({_BITS[address.channel] for address in person.addresses if address.value is not None}),
     )
 
 

@@ -131,7 +131,7 @@ handed_on AS (
     WHERE reason = ANY(CAST(:go_on AS text[]))
 )
 {counted(step)}
-{_ledger(step)}
+{_ledger(step, cases=cases)}
 """
     fresh_later(connection)
     connection.execute(text(statement), {**step.values(), **account_values(step), "go_on": list(GO_ON)})
@@ -188,13 +188,16 @@ settled AS (
 )"""
 
 
-def _ledger(step: Step) -> str:
+def _ledger(step: Step, *, cases: bool) -> str:
     """One planner at a time: what the ledger does not hold yet can be put into it without looking again."""
     if step.cap is None or step.target != "deliveries":
         return "SELECT 1 WHERE false"
-    return """
+    # In a whole run about people only one of those who share an address is planned.
+    counted = "count(*) AS n" if cases or step.batch else "1 AS n"
+    grouped = "GROUP BY s.fingerprint" if cases or step.batch else ""
+    return f"""
 , spending AS MATERIALIZED (
-    SELECT s.fingerprint, count(*) AS n FROM settled s WHERE s.state = 'planned' GROUP BY s.fingerprint
+    SELECT s.fingerprint, {counted} FROM settled s WHERE s.state = 'planned' {grouped}
 ),
 more AS (
     UPDATE contact_ledger g SET times = g.times || array_fill(CAST(:due AS timestamptz), ARRAY[s.n::integer])

@@ -164,8 +164,13 @@ def tallies(connection: Connection, campaign: str, by: Grouping) -> list[Tally]:
 _BY_VISIT = """
     SELECT p.unit_code, count(*) AS people, count(*) FILTER (WHERE f.channel = 'visit') AS first
     FROM (SELECT DISTINCT contact_id FROM visits WHERE campaign = :campaign AND undone_at IS NULL) v
-    JOIN campaign_people p ON p.campaign = :campaign AND p.contact_id = v.contact_id
-    LEFT JOIN reached f ON f.campaign = :campaign AND f.contact_id = v.contact_id AND f.segments IS NOT NULL
+    CROSS JOIN LATERAL (  -- one by one: visits are few
+        SELECT * FROM campaign_people WHERE campaign = :campaign AND contact_id = v.contact_id OFFSET 0
+    ) p
+    LEFT JOIN LATERAL (
+        SELECT * FROM reached
+        WHERE campaign = :campaign AND contact_id = v.contact_id AND segments IS NOT NULL OFFSET 0
+    ) f ON true
     LEFT JOIN units u ON u.code = p.unit_code
     WHERE :path = '' OR starts_with(u.path, :path)
     GROUP BY p.unit_code

@@ -32,7 +32,13 @@ from outreach.domain.segments import Rule
 from outreach.store.segments import names
 from outreach.store.tables import campaign_people, contacts, reached
 
-_fresh = Table("fresh", MetaData(), Column("contact_id", BigInteger), Column("unit_code", Text))
+_fresh = Table(
+    "fresh", MetaData(), Column("campaign", Text), Column("contact_id", BigInteger), Column("unit_code", Text)
+)
+# Joins to the large tables name the campaign as a column of both sides, never as a constant of the large one: of a
+# campaign that is new to its statistics the database expects one row, and would then compare everybody with everybody.
+LARGE = 5_000
+"""From so many people on the database looks at its tables again."""
 
 
 def behind(connection: Connection) -> list[str]:
@@ -67,15 +73,16 @@ def planned_runs(connection: Connection, campaign: str) -> list[int]:
 
 
 _CAME = """
-    SELECT DISTINCT ON (d.recipient_id) d.recipient_id AS contact_id, d.unit_code FROM deliveries d
-    WHERE d.run_id = :run AND d.recipient_kind = 'contact' ORDER BY d.recipient_id
+    SELECT DISTINCT ON (d.recipient_id) r.campaign, d.recipient_id AS contact_id, d.unit_code
+    FROM runs r JOIN deliveries d ON d.run_id = r.id
+    WHERE r.id = :run AND d.recipient_kind = 'contact' ORDER BY d.recipient_id
 """
 
 _GATHER = f"""
 WITH came AS MATERIALIZED ({_CAME}),
 added AS (
     INSERT INTO campaign_people (campaign, contact_id, unit_code)
-    SELECT :campaign, contact_id, unit_code FROM came
+    SELECT campaign, contact_id, unit_code FROM came
     ON CONFLICT DO NOTHING RETURNING unit_code
 ),
 counted AS (
@@ -83,22 +90,27 @@ counted AS (
     SELECT :campaign, coalesce(unit_code, ''), count(*), 0 FROM added GROUP BY 2 ORDER BY 2
     ON CONFLICT (campaign, unit_code) DO UPDATE SET audience = reach_units.audience + excluded.audience
 )
-INSERT INTO fresh SELECT c.contact_id, c.unit_code
-FROM came c JOIN campaign_people p ON p.campaign = :campaign AND p.contact_id = c.contact_id
+INSERT INTO fresh SELECT c.campaign, c.contact_id, c.unit_code
+FROM came c JOIN campaign_people p ON p.campaign = c.campaign AND p.contact_id = c.contact_id
 WHERE p.unit_code IS DISTINCT FROM c.unit_code
 """
 """`fresh` are then those who were in the campaign before and have moved: the statement sees the table as it was."""
 
 
-def gather(connection: Connection, campaign: str, run: int) -> None:
-    """Take the people of a run into the campaign's, under its lock; does nothing the second time."""
+def gather(connection: Connection, campaign: str, run: int) -> int:
+    """Take the people of a run into the campaign's, under its lock; returns how many it is about, 0 the second time."""
     values = {"campaign": campaign, "run": run}
-    marked = text("UPDATE runs SET gathered = true WHERE id = :run AND campaign = :campaign AND NOT gathered")
-    if connection.execute(marked, values).rowcount == 0:
-        return
+    marked = text(
+        "UPDATE runs SET gathered = true WHERE id = :run AND campaign = :campaign AND NOT gathered"
+        " RETURNING coalesce(audience, 0)"
+    )
+    about = connection.execute(marked, values).scalar_one_or_none()
+    if about is None:
+        return 0
     _begin(connection)
     connection.execute(text(_GATHER), values)
-    _rehome(connection, campaign)
+    _rehome(connection)
+    return int(about)
 
 
 def count_reached(
@@ -115,10 +127,10 @@ def count_reached(
     _begin(connection)
     known = case((contacts.c.id.is_(None), literal([], ARRAY(Text))), else_=names(rules, today))
     unsorted = (
-        select(reached.c.contact_id, known.label("names"))
+        select(reached.c.campaign, reached.c.contact_id, known.label("names"))
         .join(
             campaign_people,
-            (campaign_people.c.campaign == campaign) & (campaign_people.c.contact_id == reached.c.contact_id),
+            (campaign_people.c.campaign == reached.c.campaign) & (campaign_people.c.contact_id == reached.c.contact_id),
         )
         .outerjoin(contacts, contacts.c.id == reached.c.contact_id)
         .where(reached.c.campaign == campaign, reached.c.segments.is_(None))
@@ -130,13 +142,12 @@ def count_reached(
     filled = (
         update(reached)
         .values(segments=unsorted.c.names)
-        .where(reached.c.campaign == campaign, reached.c.contact_id == unsorted.c.contact_id)
-        .returning(reached.c.contact_id, reached.c.unit_code)
+        .where(reached.c.campaign == unsorted.c.campaign, reached.c.contact_id == unsorted.c.contact_id)
+        .returning(reached.c.campaign, reached.c.contact_id, reached.c.unit_code)
         .cte("filled")
     )
-    connection.execute(
-        insert(_fresh).from_select(["contact_id", "unit_code"], select(filled.c.contact_id, filled.c.unit_code))
-    )
+    columns = ["campaign", "contact_id", "unit_code"]
+    connection.execute(insert(_fresh).from_select(columns, select(*(filled.c[name] for name in columns))))
     return _settle(connection, campaign, +1)
 
 
@@ -145,8 +156,8 @@ def uncount(connection: Connection, campaign: str) -> int:
     _begin(connection)
     connection.execute(
         text(
-            "WITH gone AS (DELETE FROM unreached WHERE campaign = :campaign RETURNING contact_id, unit_code)"
-            " INSERT INTO fresh SELECT contact_id, unit_code FROM gone"
+            "WITH gone AS (DELETE FROM unreached WHERE campaign = :campaign RETURNING campaign, contact_id, unit_code)"
+            " INSERT INTO fresh SELECT campaign, contact_id, unit_code FROM gone"
         ),
         {"campaign": campaign},
     )
@@ -157,7 +168,8 @@ def _begin(connection: Connection) -> None:
     """Make the empty table `fresh`: the people whose place in the counts is looked at again."""
     connection.execute(
         text(
-            "DROP TABLE IF EXISTS fresh;CREATE TEMPORARY TABLE fresh (contact_id bigint, unit_code text) ON COMMIT DROP"
+            "DROP TABLE IF EXISTS fresh;"
+            " CREATE TEMPORARY TABLE fresh (campaign text, contact_id bigint, unit_code text) ON COMMIT DROP"
         )
     )
 
@@ -176,40 +188,45 @@ def _settle(connection: Connection, campaign: str, sign: int) -> int:
     people = int(connection.execute(text("SELECT count(*) FROM fresh")).scalar_one())
     if people:
         connection.execute(_SETTLE, {"campaign": campaign, "sign": sign})
-        _rehome(connection, campaign)
+        _rehome(connection)
     return people
 
 
 _REHOME = text(
     """
 WITH places AS MATERIALIZED (
-    SELECT p.contact_id, p.unit_code AS was,
+    SELECT p.campaign, p.contact_id, p.unit_code AS was,
         CASE WHEN f.contact_id IS NOT NULL THEN f.unit_code WHEN l.found THEN l.unit_code ELSE p.unit_code END
             AS unit_code
-    FROM (SELECT DISTINCT contact_id FROM fresh) m
-    JOIN campaign_people p ON p.campaign = :campaign AND p.contact_id = m.contact_id
-    LEFT JOIN reached f ON f.campaign = :campaign AND f.contact_id = p.contact_id AND f.segments IS NOT NULL
+    FROM (SELECT DISTINCT campaign, contact_id FROM fresh) m
+    JOIN campaign_people p ON p.campaign = m.campaign AND p.contact_id = m.contact_id
+    LEFT JOIN reached f ON f.campaign = m.campaign AND f.contact_id = m.contact_id AND f.segments IS NOT NULL
     LEFT JOIN LATERAL (
         SELECT true AS found, d.unit_code FROM runs r
         JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.recipient_id = p.contact_id
-        WHERE f.contact_id IS NULL AND r.campaign = :campaign AND r.gathered ORDER BY r.id DESC LIMIT 1
+        WHERE f.contact_id IS NULL AND r.campaign = m.campaign AND r.gathered ORDER BY r.id DESC LIMIT 1
     ) l ON true
 ),
 moved AS (
     UPDATE campaign_people p SET unit_code = m.unit_code FROM places m
-    WHERE p.campaign = :campaign AND p.contact_id = m.contact_id AND m.was IS DISTINCT FROM m.unit_code
-    RETURNING m.was, m.unit_code
+    WHERE p.campaign = m.campaign AND p.contact_id = m.contact_id AND m.was IS DISTINCT FROM m.unit_code
+    RETURNING p.campaign, m.was, m.unit_code
 )
 INSERT INTO reach_units (campaign, unit_code, audience, measured)
-SELECT :campaign, coalesce(unit_code, ''), sum(n), 0 FROM (
-    SELECT was AS unit_code, -1 AS n FROM moved UNION ALL SELECT unit_code, 1 FROM moved
-) m GROUP BY 2 ORDER BY 2
+SELECT campaign, coalesce(unit_code, ''), sum(n), 0 FROM (
+    SELECT campaign, was AS unit_code, -1 AS n FROM moved UNION ALL SELECT campaign, unit_code, 1 FROM moved
+) m GROUP BY 1, 2 ORDER BY 2
 ON CONFLICT (campaign, unit_code) DO UPDATE SET audience = reach_units.audience + excluded.audience
 """
 )
 
 
-def _rehome(connection: Connection, campaign: str) -> None:
+def _rehome(connection: Connection) -> None:
     """Let the people of `fresh` be counted where they belong: where they were reached, else as of their last run."""
     connection.execute(text("ANALYZE fresh"))
-    connection.execute(_REHOME, {"campaign": campaign})
+    connection.execute(_REHOME)
+
+
+def refresh_statistics(connection: Connection) -> None:
+    """Let the database know of many people that have come, so that reports about them are planned well."""
+    connection.execute(text("ANALYZE campaign_people, reached"))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, insert, literal, null, text
+from sqlalchemy import Connection, exists, insert, text
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Text
 
 from outreach.domain.scope import Scope
 from outreach.domain.segments import AnyOf, Rule
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
-from outreach.store.segments import condition, select_contacts
+from outreach.store.segments import names, select_contacts
 from outreach.store.tables import contacts, reached
 
 _STREAMED = 1000
@@ -130,18 +129,12 @@ def gather(
     connection.execute(text("CREATE TEMPORARY TABLE visit_people (contact_id bigint, groups text[]) ON COMMIT DROP"))
     chosen = select_contacts(AnyOf(tuple(rules.values())), scope=scope, today=today)
     met = exists().where(reached.c.campaign == campaign, reached.c.contact_id == contacts.c.id)
-    people = chosen.add_columns(_groups(rules, today)).where(~met)
+    people = chosen.add_columns(names(rules, today)).where(~met)
     connection.execute(insert(_PEOPLE).from_select(["contact_id", "groups"], people))
     connection.execute(text("ANALYZE visit_people"))
     connection.execute(_TRIED, {"campaign": campaign, "now": now})
     connection.execute(text("ANALYZE visit_tries"))
     return int(connection.execute(_PENDING).scalar_one())
-
-
-def _groups(rules: Mapping[str, Rule], today: date) -> ColumnElement[list[str]]:
-    each = [case((condition(rule, today), literal(name, Text)), else_=null()) for name, rule in sorted(rules.items())]
-    fitting: array[Any] = array(each, type_=Text())
-    return func.array_remove(fitting, null(), type_=ARRAY(Text))
 
 
 def unreached(connection: Connection, *, scope: Scope) -> Iterator[Unreached]:

@@ -12,7 +12,8 @@ from outreach.web.threads import Threads
 
 LARGEST = 256 * 1024
 """Bytes of a callback's body."""
-_AT_ONCE = 8
+_AT_ONCE = 32
+"""Threads: receipts that come while one commit runs share the next, so nearly all of them only wait."""
 _WAITING = 1000
 _ANSWERS = {
     Verdict.TAKEN: (200, ""),

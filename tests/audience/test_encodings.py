@@ -14,7 +14,7 @@ from sheets import book
 from sqlalchemy import Engine
 
 from outreach.audience.encodings import EncodingInDoubt, read_columns
-from outreach.audience.person_rows import PEOPLE
+from outreach.audience.person_columns import PEOPLE
 from outreach.audience.records import Record
 from outreach.audience.tables import Choice, Table, open_table
 from outreach.domain.errors import OutreachError

@@ -84,9 +84,8 @@ def test_a_child_is_no_guardian(engine: Engine, keys: KeyRing, file: Path) -> No
 
 
 def test_a_message_for_a_child_goes_to_the_guardian_of_the_list(world: World, keys: KeyRing, file: Path) -> None:
-    listed = write(
-        file, HEAD, "c;Lê Con;2015-07-01;0912000009;m", "m;Lê Mẹ;1985-01-01;0912000001;", "o;Lê Mồ Côi;2014-02-03;0912000008;"
-    )  # fmt: skip
+    rows = ("c;Lê Con;2015-07-01;0912000009;m", "m;Lê Mẹ;1985;0912000001;", "o;Lê Mồ Côi;2014-02-03;0912000008;")
+    listed = write(file, HEAD, *rows)
     assert counts(bring_in(world.engine, keys, listed)) == {"rows": 3, "added": 3}
     world.launch(
         """

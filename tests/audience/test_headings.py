@@ -9,7 +9,7 @@ from audience_files import bring_in, counts, person, rejects, write
 from sqlalchemy import Engine
 
 from outreach.audience.headings import IGNORED, Wishes
-from outreach.audience.person_rows import PEOPLE
+from outreach.audience.person_columns import PEOPLE
 from outreach.audience.records import Record
 from outreach.audience.tables import Choice, Table, open_table
 from outreach.domain.errors import OutreachError
@@ -117,7 +117,7 @@ def test_a_name_that_is_put_together_must_be_one(engine: Engine, keys: KeyRing, 
 
 @pytest.mark.parametrize("head", ["Họ và tên;Tên", "Họ đệm;Email", "Email"])
 def test_half_a_name_or_two_are_refused(file: Path, head: str) -> None:
-    with pytest.raises(OutreachError, match='"full_name" (stands there more than once|is missing)'):
+    with pytest.raises(OutreachError, match=r'"full_name" (stands there more than once|is missing)'):
         opened(write(file, head))
 
 

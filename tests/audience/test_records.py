@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from outreach.audience.delimited import Delimited
 from outreach.audience.headings import Vocabulary
-from outreach.audience.person_rows import PEOPLE
+from outreach.audience.person_columns import PEOPLE
 from outreach.audience.records import Broken, Record, RecordReader
 from outreach.audience.tables import Choice, Table, open_table
 from outreach.audience.text_lines import MAX_LINE, read_lines

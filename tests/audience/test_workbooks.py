@@ -13,7 +13,7 @@ from sheets import book, old_file
 from sqlalchemy import Engine
 
 from outreach.audience import workbook
-from outreach.audience.person_rows import PEOPLE
+from outreach.audience.person_columns import PEOPLE
 from outreach.audience.records import Record
 from outreach.audience.tables import Choice, Table, open_table
 from outreach.domain.errors import OutreachError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -144,3 +145,10 @@ async def listened(data: Path, listener: Listener, provider: str, **changes: Any
         webhooks = {provider: f"http://127.0.0.1:{port}/webhooks/{provider}-main"}
         async with client(data, webhooks=webhooks, **changes) as one:
             yield one
+
+
+def first_phone(page: str) -> str:
+    """The address of the first phone a page links to."""
+    found = re.search(r'href="(/phone/[^"]+)"', page)
+    assert found is not None
+    return found[1]

@@ -21,6 +21,7 @@ from channels.contract import Accepted
 from outreach.domain.errors import OutreachError
 from outreach.local.sandbox import Entry, Outcome, Ports, SandboxConfig, read_log, read_ports
 from outreach.local.sandbox.__main__ import parse
+from outreach.local.sandbox.credentials import TelegramBot, ZaloApp
 
 
 def test_two_sandboxes_do_not_share_a_folder(tmp_path: Path) -> None:
@@ -134,12 +135,27 @@ async def asked(ports: Ports) -> Accepted | None:
 
 
 def test_the_command_line_sets_everything(tmp_path: Path) -> None:
-    given = parse(["--data", str(tmp_path), "--http-port", "1", "--fail-share", "0.5", "--statuses", "sent,delivered"])
-    assert given == SandboxConfig(tmp_path, http_port=1, fail_share=0.5, statuses=("sent", "delivered"))
+    given = parse(
+        ["--data", str(tmp_path), "--http-port", "1", "--fail-share", "0.5", "--statuses", "sent,delivered",
+         "--webhook", "zalo=http://127.0.0.1:8000/z?a=b", "--webhook", "telegram=http://127.0.0.1:8000/t",
+         "--seen-share", "0.2", "--zalo-per-minute", "0", "--telegram-per-s", "5"]
+    )  # fmt: skip
+    assert given == SandboxConfig(
+        tmp_path, http_port=1, fail_share=0.5, statuses=("sent", "delivered"), seen_share=0.2,
+        webhooks={"zalo": "http://127.0.0.1:8000/z?a=b", "telegram": "http://127.0.0.1:8000/t"},
+        zalo=ZaloApp(per_minute=0), telegram=TelegramBot(per_s=5),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", ["zalo", "zalo=somewhere", "esms=http://127.0.0.1:8000/e"])
+def test_a_webhook_that_leads_nowhere_is_refused(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(ValueError, match="webhook"):
+        parse(["--data", str(tmp_path), "--webhook", wrong])
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"fail_share": 2}, {"lost_receipts": -1}, {"latency_ms": -1}, {"statuses": ("read",)}]
+    "wrong",
+    [{"fail_share": 2}, {"seen_share": 1.1}, {"lost_receipts": -1}, {"latency_ms": -1}, {"statuses": ("read",)}],
 )
 def test_impossible_settings_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):

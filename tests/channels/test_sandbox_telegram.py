@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from adapter_harness import http_server, run
-from sandbox_client import BOT, CHAT, Listener, Told, client, listened
+from sandbox_client import BOT, CHAT, Listener, Told, client, first_phone, listened
 
 from outreach.local.sandbox import Outcome, read_deeds, read_log
 from outreach.local.sandbox.behaviour import CHATS, MAGIC_CHAT, Fate
@@ -158,7 +158,7 @@ def test_a_phone_shows_both_sides_and_lets_its_owner_answer(tmp_path: Path) -> N
         async with client(tmp_path) as bot:
             await bot.bot("sendMessage", chat_id=CHAT, text="Chào bạn")
             listed = await bot.page("/")
-            phone = listed.split('href="')[1].split('"')[0]
+            phone = first_phone(listed)
             form = {"from_page": "1", "chat_id": CHAT, "event": "message", "text": "Cảm ơn <b>"}
             address = f"{bot.base}/citizen/telegram"
             async with bot.session.post(address, data=form, allow_redirects=False) as answer:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from adapter_harness import http_server, run
-from sandbox_client import DATA, PHONE, USER, ZALO, Client, Listener, Told, client, listened
+from sandbox_client import DATA, PHONE, USER, ZALO, Client, Listener, Told, client, first_phone, listened
 
 from outreach.domain.provider_template import ProviderTemplate, read_provider_template
 from outreach.domain.template_files import load_template, template_names
@@ -174,6 +174,7 @@ def test_the_templates_the_project_ships_are_registered_with_their_parameters() 
     assert shipped
     for one in shipped:
         assert isinstance(one, ProviderTemplate)
+        assert one.template_id in registered, "register it in the sandbox's zns_templates.json"
         wanted = {param.name for param in registered[one.template_id].params}
         assert {piece.name for piece in one.parameters} == wanted
 
@@ -348,7 +349,7 @@ def test_what_citizens_do_is_told_signed_and_shown_on_their_phone(tmp_path: Path
                 await zalo.post("/citizen/zalo", {"user_id": USER, **deed})
                 await listener.until(number)
             listed = await zalo.page("/")
-            return listener.told, await zalo.page(listed.split('href="')[1].split('"')[0])
+            return listener.told, await zalo.page(first_phone(listed))
 
     events, phone = run(story())
     by_name = {event.document["event_name"]: event.document for event in events}

@@ -55,6 +55,8 @@ def test_without_a_file_stations_can_still_be_served(tmp_path: Path) -> None:
         (('provider = "twilio"', 'provider = "twillio"'), 5, "did you mean twilio?"),
         (('provider = "twilio"', 'provider = "smtp"'), 5, 'does not serve channel "sms"'),
         (('channel = "sms"', 'channel = "fax"'), 4, "channel"),
+        (('channel = "sms"', "channel = []"), 4, "channel"),
+        (('channel = "sms"', "channel = [{}]"), 4, "channel"),
         (('account_sid = "AC00000000000000000000000000000000"', ""), 3, "account_sid is missing"),
         (("[accounts.sms-main]", "[accounts.SMS]"), 3, "small letters, digits and hyphens"),
     ],

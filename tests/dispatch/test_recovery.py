@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
@@ -32,7 +33,9 @@ CAMPAIGN = """
     messages:
       - id: chao
         segment: {kind: person}
-        text: {sms: "Kinh chao {{ links.join }} Tu choi: {{ links.unsubscribe }}", email: {subject: "Chào", body: "Kính chào"}}
+        text:
+          sms: "Kinh chao {{ links.join }} Tu choi: {{ links.unsubscribe }}"
+          email: {subject: "Chào", body: "Kính chào"}
         channels: [sms, email]
         mode: all
         schedule: {at: launch}
@@ -88,7 +91,9 @@ def strand(world: World, owner: Child, account: str = "sms-main") -> claims.Clai
 
 def send_as_the_lost_one_did(recovery: Recovery, claimed: claims.Claimed, to: str) -> None:
     token = recovery.keys.token(claimed.run, claimed.delivery)
-    body = f"Kinh chao. Tu choi: {PUBLIC}/u/{token}"
+    day = recovery.clock.now().astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
+    join = recovery.keys.invitation(claimed.recipient_id, day)
+    body = f"Kinh chao {PUBLIC}/j/{join} Tu choi: {PUBLIC}/u/{token}"
     outgoing = Outgoing(
         key=f"{claimed.run}.{claimed.delivery}.{claimed.generation}", to=to, content=Content(body=body),
         lease=Lease.lasting(30), callback_url="http://127.0.0.1:9/webhooks/sms-main?d=1.1.0",

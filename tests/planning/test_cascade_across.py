@@ -225,6 +225,18 @@ def test_a_receipt_that_comes_after_the_next_message_was_planned_leaves_both(wor
     assert world.states() == [("An", "zalo_zns", "delivered", None), ("An", "sms", "planned", None)]
 
 
+def test_a_failure_told_after_the_next_message_arrived_starts_nothing_more(world: World) -> None:
+    start(world, Channel.ZALO_ZNS, Channel.SMS, Channel.EMAIL)
+    becomes(world, "An", Channel.ZALO_ZNS, SENDING, ACCEPTED)
+    world.later(hours=4)
+    hand_on(world)
+    becomes(world, "An", Channel.SMS, SENDING, ACCEPTED, DELIVERED)
+    barred(world, "An", Channel.SMS)
+    becomes(world, "An", Channel.ZALO_ZNS, FAILED)
+    assert hand_on(world) == 0
+    assert world.rows("d.channel = 'email'") == []
+
+
 # unknown: never by itself
 
 

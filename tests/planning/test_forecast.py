@@ -62,6 +62,17 @@ def test_parts_and_cost_are_those_of_the_rendered_texts(world: World, foreseen: 
     assert world.runs()[0].cost == 360
 
 
+def test_links_of_their_own_are_counted_before_there_are_any(world: World) -> None:
+    """A link to refuse and one to join are longer than what is left of one SMS."""
+    world.person("Nguyễn Văn An", phone="+84912000001")
+    said = "Mời ông/bà đến nhận kết quả {{ links.join }} {{ links.unsubscribe }}"
+    world.launch(CAMPAIGN.replace("Kính chào {{ contact | salute }}, mời ông/bà đến nhận kết quả.", said))
+    with world.engine.connect() as connection:
+        frozen = read_version(connection, "thu", 1, 0)
+    [message] = forecast(world.engine, frozen, world.accounts, world.clock.now()).messages
+    assert message.parts == 2
+
+
 def test_it_keeps_nothing(world: World, foreseen: Forecast) -> None:
     assert foreseen.messages
     with world.engine.connect() as connection:

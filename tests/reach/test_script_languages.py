@@ -59,6 +59,7 @@ def test_both_languages_are_read_in_the_units_order_each_twice(land: ReachWorld)
     assert script.text.startswith("[Nhạc hiệu]\n\n[Đọc bằng tiếng Mông]\n\nNyob zoo xã Đông Anh.")
     assert script.text.index("[Đọc bằng tiếng Mông]") < script.text.index("[Đọc bằng tiếng Việt]")
     assert (script.text.count("Tuaj sib tham 8h"), script.text.count("Mời họp lúc tám giờ")) == (2, 2)
+    assert script.to_json()["languages"] == ["hmn", "vi"]
     assert script.warnings == (), "the figure in the other language is its translator's own affair"
 
 

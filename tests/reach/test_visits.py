@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
@@ -417,6 +418,37 @@ def test_reach_after_any_order_of_visits_receipts_and_bounces_is_that_of_a_plain
                     land.becomes(state, f"d.channel = '{where}' AND c.full_name = '{name}'")
         if dice.random() < 0.2:
             assert measured(land) == plain_count(land)
+    assert measured(land) == plain_count(land)
+
+
+def test_visits_receipts_and_bounces_at_once_leave_the_reach_of_a_plain_count(land: ReachWorld) -> None:
+    names = [f"N{n}" for n in range(6)]
+    for n, name in enumerate(names):
+        land.person(name, phone=f"+84912000{n % 4:03}", email=f"n{n}@example.vn", born=OLD)
+    land.run(campaign(message("mot", "sms, email", more="mode: all"), head=TARGET))
+
+    def visiting(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(40):
+            visit(land, dice.choice(names), guided=dice.randrange(3))
+            with suppress(NotFound):
+                undo(land, dice.choice(names))
+
+    def receiving(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(40):
+            state, channel = dice.choice([(DELIVERED, "sms"), (ACCEPTED, "email"), (FAILED, "email"), (FAILED, "sms")])
+            with suppress(AssertionError):
+                land.becomes(state, f"d.channel = '{channel}' AND c.full_name = '{dice.choice(names)}'")
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [
+            pool.submit(visiting, 1),
+            pool.submit(visiting, 2),
+            pool.submit(receiving, 3),
+            pool.submit(receiving, 4),
+        ]:
+            done.result()
     assert measured(land) == plain_count(land)
 
 

@@ -92,13 +92,15 @@ class Book:
         """How many numbers and mailboxes got one."""
         return len(self._by_to)
 
-    def latest(self, at_most: int) -> Iterator[tuple[str, list[Entry]]]:
-        """Recipients with their messages, the last written to first."""
+    def latest(self, at_most: int, channel: str = "") -> Iterator[tuple[str, list[Entry]]]:
+        """Recipients with their messages on a channel ("": on any), the last written to first."""
         for to, entries in reversed(self._by_to.items()):
             if at_most <= 0:
                 return
-            at_most -= 1
-            yield to, entries
+            wanted = [one for one in entries if channel in ("", one.channel)]
+            if wanted:
+                at_most -= 1
+                yield to, wanted
 
     def to(self, address: str) -> list[Entry]:
         """The messages of a recipient, oldest first."""

@@ -71,9 +71,12 @@ class Pages:
 
     async def recipients(self, request: web.Request) -> web.Response:
         """Who was written to last."""
-        latest = list(self._book.latest(_SHOWN))
-        counts = [(CHANNELS_VI.get(name, name), n) for name, n in sorted(self._book.by_channel.items())]
-        return self._page("recipients.html", recipients=latest, counts=counts, book=self._book, shown=_SHOWN)
+        channel = request.query.get("channel", "")
+        latest = list(self._book.latest(_SHOWN, channel))
+        counts = sorted(self._book.by_channel.items())
+        return self._page(
+            "recipients.html", recipients=latest, counts=counts, chosen=channel, book=self._book, shown=_SHOWN
+        )
 
     async def phone(self, request: web.Request) -> web.Response:
         """One recipient's messages, as on a phone, the latest last."""

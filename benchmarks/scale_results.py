@@ -1,0 +1,117 @@
+"""The figures of the scale benchmark as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from benchmarks.scale_steps import Figures, Invention, Taken
+
+WANTED = {"plan": 15.0, "status": 0.1, "status, delivered": 0.1, "reach by unit": 1.0}
+"""Seconds a step may take with a million people."""
+SEGMENT_WANTED = 1.0
+INVENTION_WANTED = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One run of the benchmark. `load`: of the machine at its end; `size`: bytes of the database."""
+
+    machine: Mapping[str, str]
+    load: str
+    invented: Invention
+    past: int
+    size: int
+    before: Figures
+    after: Figures
+    seconds: float
+
+
+def markdown(found: Results) -> str:
+    """The whole file."""
+    return "\n".join(line for part in (_head(found), _machine(found), _steps(found), _segments(found)) for line in part)
+
+
+def _head(found: Results) -> Iterable[str]:
+    return (
+        "# Benchmark results: scale",
+        "",
+        "Written by `make bench-scale`; what the figures mean is in `docs/performance.md`.",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {found.invented.people:,} people, measured without a past and with"
+        f" {found.past:,} past deliveries ({found.size / 2**30:.1f} GiB stored); {found.seconds / 60:.0f} minutes in"
+        " all. Figures are medians; processor seconds are those of PostgreSQL and of the asking process.",
+        "",
+    )
+
+
+def _machine(found: Results) -> Iterable[str]:
+    yield from _table(("Machine", ""), [*found.machine.items(), ("Load after", found.load)])
+
+
+def _steps(found: Results) -> Iterable[str]:
+    yield "## Steps"
+    yield ""
+    made = found.invented
+    rows = [_step("invent the population", Taken([made.seconds], made.processor), None, INVENTION_WANTED)]
+    rows += [
+        _step(name, taken, found.after.steps[name], WANTED.get(name)) for name, taken in found.before.steps.items()
+    ]
+    yield from _table(("s", "without a past", "with it", "change", "processor s, without", "with", "wanted, s"), rows)
+    yield f"A run of {found.before.rows:,} deliveries is planned at {_rate(found.before)} rows/s without a past and at"
+    yield f"{_rate(found.after)} with it."
+    yield ""
+    memory = ", ".join(f"{megabytes:.0f} MB for {people:,} people" for people, megabytes in made.memory.items())
+    yield f"Peak memory of the inventing process: {memory}."
+    yield ""
+
+
+def _step(name: str, before: Taken, after: Taken | None, wanted: float | None) -> Sequence[str]:
+    with_it = (
+        ("", "", "")
+        if after is None
+        else (_s(after.middle), _change(before, after), _s(after.processor / len(after.seconds)))
+    )
+    verdict = "" if wanted is None else f"{wanted:g}"
+    return (
+        name,
+        _s(before.middle),
+        with_it[0],
+        with_it[1],
+        _s(before.processor / len(before.seconds)),
+        with_it[2],
+        verdict,
+    )
+
+
+def _rate(figures: Figures) -> str:
+    return f"{figures.rows / figures.steps['plan'].middle:,.0f}"
+
+
+def _segments(found: Results) -> Iterable[str]:
+    yield "## Segments"
+    yield ""
+    yield f"People and their addresses by channel; at most {SEGMENT_WANTED:g} s wanted for each."
+    yield ""
+    rows = []
+    for name, (people, before) in found.before.by_segment.items():
+        after = found.after.by_segment[name][1]
+        rows.append((name, f"{people:,}", _s(before.middle), _s(after.middle), _change(before, after)))
+    yield from _table(("Segment", "people", "without a past, s", "with it, s", "change"), rows)
+
+
+def _change(before: Taken, after: Taken) -> str:
+    return f"{after.middle / before.middle - 1:+.0%}"
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.3f}" if seconds < 10 else f"{seconds:.1f}"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield "| " + " | ".join(heading) + " |"
+    yield "|---" + "|--:" * (len(heading) - 1) + "|"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
