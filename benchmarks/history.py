@@ -123,6 +123,10 @@ def deliver(site: Site, campaign: str, run: int) -> None:
 
 
 def _write_run(connection: Connection, values: dict[str, object], *, newest: bool) -> None:
-    run = connection.execute(_RUN, values).scalar_one()
-    for statement in (_DELIVERIES, _REACHED, _LEDGER) if newest else (_DELIVERIES, _REACHED):
-        connection.execute(statement, {**values, "run": run})
+    values = {**values, "run": connection.execute(_RUN, values).scalar_one()}
+    connection.execute(_DELIVERIES, values)
+    connection.execute(
+        text("ANALYZE deliveries")
+    )  # of a run that is new to its statistics the database expects one row
+    for statement in (_REACHED, _LEDGER) if newest else (_REACHED,):
+        connection.execute(statement, values)

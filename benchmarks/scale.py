@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -64,8 +66,13 @@ def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     given = arguments()
+    signal.signal(signal.SIGTERM, _interrupted)
     people, past = (10_000, 100_000) if given.quick else (given.people, given.history)
     where = given.results.resolve() if given.results else None if given.quick else RESULTS
     try:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import psutil
@@ -16,12 +17,14 @@ from sqlalchemy import text
 
 from benchmarks import campaigns, history
 from benchmarks.audience import today
+from benchmarks.measures import Plan
 from benchmarks.processes import BenchmarkError, environment
 from benchmarks.site import Site
 from benchmarks.usage import MEGABYTE, tree_seconds
 from outreach.audience.units import load_official
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.segment_file import load_segments
+from outreach.domain.segments import Rule
 from outreach.reach.counting import catch_up_all
 from outreach.reach.report import By, reach
 from outreach.reach.status import status
@@ -89,7 +92,7 @@ def measure(site: Site, slug: str, times: int) -> Figures:
         name: _segment(site, rule.where, times)
         for name, rule in load_segments(site.runtime.settings.campaigns_dir / "segments.yaml").items()
     }
-    made: list[campaigns.Plan] = []
+    made: list[Plan] = []
     planning = _taken(
         site, lambda: made.append(campaigns.plan(site, slug, campaigns.EVERYBODY, caps_from_nothing=False))
     )
@@ -105,12 +108,8 @@ def measure(site: Site, slug: str, times: int) -> Figures:
     settle(site)
     steps["status, delivered"] = _status(site, slug, times * 4)
     for by in (By.UNIT, By.SEGMENT, By.CHANNEL):
-        each = times if by is By.UNIT else 1
-        steps[f"reach by {by}"] = _taken(
-            site,
-            lambda by=by: reach(engine, slug, clock=clock, scope=EVERYTHING, by=by),
-            each,  # type: ignore[misc]
-        )
+        report = partial(reach, engine, slug, clock=clock, scope=EVERYTHING, by=by)
+        steps[f"reach by {by}"] = _taken(site, report, times if by is By.UNIT else 1)
     return Figures(by_segment, steps, run, made[0].rows)
 
 
@@ -127,7 +126,7 @@ def stored(site: Site) -> int:
         return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
-def _segment(site: Site, rule: segments.Rule, times: int) -> tuple[int, Taken]:
+def _segment(site: Site, rule: Rule, times: int) -> tuple[int, Taken]:
     found: list[int] = []
     with site.runtime.engine.connect() as connection:
         taken = _taken(

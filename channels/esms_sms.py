@@ -186,7 +186,7 @@ def _is_plain(text: str) -> bool:
 def _document(text: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -17,6 +17,8 @@ from telegram.request import BaseRequest, RequestData
 from channels import http, telegram_updates
 from channels.contract import Accepted, ErrorKind, Lease, SendError
 
+_LONGEST_WAIT: Final = 86_400
+"""Seconds; a number can be larger than a float can hold."""
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 """A preview would have Telegram open each citizen's own links."""
 
@@ -136,7 +138,7 @@ def _wait(answer: http.Answer) -> float | None:
     except ValueError:
         parameters = None
     told = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return float(told) if isinstance(told, int | float) and told >= 0 else answer.retry_after
+    return float(min(told, _LONGEST_WAIT)) if isinstance(told, int | float) and told >= 0 else answer.retry_after
 
 
 def _forbidden(text: str) -> SendError:

@@ -18,8 +18,11 @@ _STOP: Final = re.compile(r"/stop(?:@\w+)?\s*", re.IGNORECASE)
 
 
 def document(payload: bytes) -> dict[str, Any] | None:
-    """A JSON object, None for anything else that is JSON; raises ValueError for what is not."""
-    found = json.loads(payload.decode("utf-8", "replace"))
+    """A JSON object, None for anything else that is JSON; raises ValueError for what is not, or is nested too deep."""
+    try:
+        found = json.loads(payload.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     return found if isinstance(found, dict) else None
 
 

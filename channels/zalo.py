@@ -93,7 +93,7 @@ class Zalo:
 
     def parse(self, request: WebhookRequest) -> list[Event]:
         """Receipts, what users write, who comes and goes; anything else says nothing. Raises ValueError."""
-        return zalo_events.parse(request, self._config.oa_secret.get_secret_value())
+        return zalo_events.parse(request, self._config.oa_secret.get_secret_value(), self._config.oa_id)
 
     async def aclose(self) -> None:
         """Close the pooled connections."""

@@ -20,6 +20,8 @@ _NO_TOKEN_WAIT = 60.0
 """Seconds the account waits when its token cannot be renewed just now: nobody could be written to anyway."""
 _LIFE = 3600
 """Seconds a token is used whose `expires_in` cannot be read."""
+_LIFE_DIGITS = 8
+"""Of a longer `expires_in` nothing is believed; the new token must not be lost for it."""
 
 
 class ZaloConfig(contract.Config):
@@ -40,6 +42,13 @@ class ZaloConfig(contract.Config):
     oauth_url: str = "https://oauth.zaloapp.com"
     connections: int = Field(http.CONNECTIONS, ge=1, le=1000)
     proxy: str | None = None
+
+    @field_validator("app_secret", "oa_secret", "refresh_token")
+    @classmethod
+    def _one_word(cls, value: SecretStr) -> SecretStr:
+        if not all("!" <= letter <= "~" for letter in value.get_secret_value()):
+            raise ValueError("write it as Zalo shows it, without blanks or line breaks (a file read may end with one)")
+        return value
 
     @field_validator("base_url", "business_url", "oauth_url")
     @classmethod
@@ -155,7 +164,7 @@ def _tokens(answer: http.Answer) -> Tokens:
     access, refresh = found.get("access_token"), found.get("refresh_token")
     if answer.status == 200 and isinstance(access, str) and isinstance(refresh, str) and access and refresh:
         lasts = str(found.get("expires_in", ""))
-        seconds = int(lasts) if lasts.isdecimal() else _LIFE
+        seconds = int(lasts) if lasts.isdecimal() and len(lasts) <= _LIFE_DIGITS else _LIFE
         return Tokens(access, refresh, datetime.now(UTC) + timedelta(seconds=seconds))
     code = _code(found)
     if code == zalo_codes.LOST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from channels.zalo_signature import moment
 
 _OUR_KEY = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _WRITTEN = "user_send_"
+_RECEIPTS = frozenset({"user_received_message", "user_seen_message"})
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,23 @@ class _Told:
             found = found.get(part) if isinstance(found, dict) else None
         return str(found).strip() if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
+    @property
+    def oa(self) -> str:
+        """The OA that a user has turned to; "" where the event does not say."""
+        return self.text("oa_id") or self.text("recipient", "id")
+
     def key(self, who: str) -> str:
         """The key of an event without a message id: equal for a repetition, and it tells nobody's id."""
         about = f"{self.name} {who} {self.text('timestamp')}"
         return f"{self.name}:{hmac.digest(self.secret.encode(), about.encode(), sha256).hex()[:32]}"
 
 
-def parse(request: WebhookRequest, secret: str) -> list[Event]:
-    """What a callback says; an event not known here says nothing. Raises ValueError for what is not Zalo's."""
+def parse(request: WebhookRequest, secret: str, oa_id: str) -> list[Event]:
+    """What a callback says; an event not known here, or of another OA than `oa_id`, says nothing.
+
+    An app of several OAs has one webhook for all of them, and a user's id belongs to the OA it was made for. Raises
+    ValueError for what is not Zalo's.
+    """
     try:
         fields = json.loads(request.body)
     except RecursionError:
@@ -50,10 +62,13 @@ def parse(request: WebhookRequest, secret: str) -> list[Event]:
         raise ValueError("an event of Zalo is an object with an event_name")
     name = fields["event_name"]
     told = _Told(name, fields, moment(fields.get("timestamp")) or request.received_at, secret)
-    if name.startswith(_WRITTEN):
-        return _written(told)
-    reader = _READERS.get(name)
-    return [] if reader is None else reader(told)
+    reader = _written if name.startswith(_WRITTEN) else _READERS.get(name)
+    if reader is None:
+        return []
+    if name not in _RECEIPTS and told.oa not in ("", oa_id):
+        log.warning("an event is about another OA: give each OA an app of its own, or mend oa_id")
+        return []
+    return reader(told)
 
 
 def _received(told: _Told) -> list[Event]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import mmap
 import subprocess
 import sys
 import tempfile
@@ -102,7 +103,10 @@ def read_sheet(path: Path, sheet: str | None) -> Sheet:
         (_check_archive if file.read(4) == ZIP else _check_old)(path)
     data = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the table; it has no name, so nothing is left
     command = [sys.executable, "-I", str(_PROCESS), str(path), sheet or "", str(MAX_MEMORY), str(MAX_SECONDS)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=data, stderr=subprocess.PIPE, check=False)
+    # A session of its own: Ctrl-C is for the import, which then ends the process itself.
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=data, stderr=subprocess.PIPE, check=False, start_new_session=True
+    )
     if done.returncode:
         data.close()
         raise OutreachError(f"{path}: {_why(done.returncode, done.stderr, sheet)}")
@@ -129,8 +133,8 @@ def _check_archive(path: Path) -> None:
 
 def _check_old(path: Path) -> None:
     """An OLE file names its streams in its directory, in UTF-16."""
-    data = path.read_bytes()
-    found = [kind for name, kind in _STREAMS.items() if f"{name}\0".encode("utf-16-le") in data]
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found = [kind for name, kind in _STREAMS.items() if data.find(f"{name}\0".encode("utf-16-le")) >= 0]
     if not found:
         raise OutreachError(f"{path}: this is an old Office file, but no workbook; {_AS_CSV}")
     if found[0] == "password":

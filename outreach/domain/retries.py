@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import isnan
 
 STEPS = (
     timedelta(seconds=30),
@@ -34,8 +35,7 @@ def backoff(attempt: int, spread: float) -> timedelta | None:
 
 def throttle(retry_after: float | None, spread: float) -> timedelta:
     """How long an account stays quiet after the provider asked for it; 5 s where it gave no time."""
-    asked = timedelta(seconds=5.0 if retry_after is None else max(0.0, retry_after))
-    return min(asked, LONGEST_THROTTLE) + timedelta(seconds=spread)
+    return _asked(retry_after, unsaid=5.0, most=LONGEST_THROTTLE) + timedelta(seconds=spread)
 
 
 def postpone(retry_after: float | None, spread: float) -> timedelta:
@@ -43,5 +43,10 @@ def postpone(retry_after: float | None, spread: float) -> timedelta:
 
     `spread` moves it by up to 20 minutes more, so that those put off to one moment do not all come at once.
     """
-    asked = timedelta(seconds=300.0 if retry_after is None else max(0.0, retry_after))
-    return min(asked, LONGEST_POSTPONEMENT) + _SPREAD_OF_THE_POSTPONED * spread
+    return _asked(retry_after, unsaid=300.0, most=LONGEST_POSTPONEMENT) + _SPREAD_OF_THE_POSTPONED * spread
+
+
+def _asked(retry_after: float | None, *, unsaid: float, most: timedelta) -> timedelta:
+    """What the provider asked for within bounds: its number may be of any size, or none."""
+    seconds = unsaid if retry_after is None or isnan(retry_after) else retry_after
+    return timedelta(seconds=min(max(0.0, seconds), most.total_seconds()))

@@ -20,7 +20,7 @@ from outreach.domain.segments import Segment, segment_to_json
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import CascadeMode, Channel, MessageClass
 from outreach.planning.forecast import Forecast
-from outreach.store import campaigns, deliveries, runs
+from outreach.store import campaigns, cascades, deliveries, runs
 from outreach.store.campaigns import Version
 from outreach.store.runs import Run
 from outreach.store.versions import read_version
@@ -301,7 +301,7 @@ def finish_ended(engine: Engine, clock: Clock) -> list[str]:
     now = clock.now()
     with engine.begin() as connection:
         _expire_rows(connection, runs.expire_held(connection, now), now)
-        runs.finish_done(connection, now)
+        cascades.reach_in_the_end(connection, runs.finish_done(connection, now), now)
         running = campaigns.in_states(connection, CampaignState.RUNNING)
     return [campaign.slug for campaign in running if _finish(engine, campaign.slug, now)]
 

@@ -22,6 +22,8 @@ from outreach.store.campaigns import note
 from outreach.store.invitees import invitees
 
 _PAGE = 1000
+_UNREADABLE = "?"
+"""Stands for a name or a phone number whose key is missing."""
 
 
 class Standing(StrEnum):
@@ -111,7 +113,10 @@ def newcomers(engine: Engine, keys: KeyRing, *, scope: Scope, limit: int = 200) 
         waiting = arrivals.waiting(connection, scope=scope, limit=limit)
 
     def opened(sealed: bytes | None, version: int) -> str:
-        return "" if sealed is None else keys.open(sealed, version)
+        try:
+            return "" if sealed is None else keys.open(sealed, version)
+        except OutreachError:  # the key is missing: the others are shown all the same
+            return _UNREADABLE
 
     return [
         Newcomer(
@@ -142,6 +147,7 @@ def link(receiver: Receiver, arrival: int, contact: int, *, scope: Scope) -> str
             raise OutreachError(f"the account {account.name!r} does not write to where contact {person.id} lives")
         sender = joining.sealed(receiver.keys.open(value, version))
         arrivals.lock(connection, account.name, [sender])
+        known, _, _ = arrivals.take(connection, arrival, scope=scope)  # they may have gone, or been linked, meanwhile
         joining.link(known, sender, person.id, evidence=f"linked by {scope.who}")
         note(connection, who=scope.who, action="link", what=f"arrival {arrival} to contact {person.id}")
     return person.full_name

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from channels.contract import AddressChanged, Joined
 from outreach.domain.accounts import Account
+from outreach.domain.errors import OutreachError
 from outreach.domain.invitation import Why, tokens_in
 from outreach.domain.names import best
 from outreach.domain.phones import PhoneError, parse_phone
@@ -66,8 +67,11 @@ class Joining:
         """An address as it is stored."""
         return Sealed(self.keys.fingerprints(address), self.keys.seal(address))
 
-    def come(self, event: Joined, evidence: str) -> None:
-        """Somebody came: link them with whom they are, or keep them for staff to decide; never a guess."""
+    def come(self, event: Joined, evidence: str, *, written: bool = False) -> None:
+        """Somebody came: link them with whom they are, or keep them for staff to decide; never a guess.
+
+        `written`: they did not ask for messages; what they wrote has a word of a token's form.
+        """
         channel = self.channel
         if channel is None or not event.sender:
             return
@@ -82,9 +86,10 @@ class Joining:
         if found.why is not None:
             arrivals.unmatched(
                 self.connection, known, sender, found.why, at=at,
-                name=self._seal(event.name), phone=self._seal(event.phone),
+                name=self._given(event.name, known.name, known), phone=self._given(event.phone, known.phone, known),
             )  # fmt: skip
-        if found.how in ("token", "phone") or channel is Channel.TELEGRAM:  # a follow is a tap; a /start is a word
+        started = channel is Channel.TELEGRAM and not written  # a follow is a tap; a /start is a word
+        if found.how in ("token", "phone") or started:
             refusing.agree(self.connection, self.account, channel, known, sender, at=at)
 
     def bring(self, sender: str, text: str, at: datetime, event_key: str, evidence: str) -> None:
@@ -94,7 +99,7 @@ class Joining:
         """
         token = "" if sender.startswith("-") else next(tokens_in(text), "")
         if token:
-            self.come(Joined(event_key, at, sender=sender, token=token), evidence)
+            self.come(Joined(event_key, at, sender=sender, token=token), evidence, written=True)
 
     def change(self, event: AddressChanged) -> None:
         """An address is gone, or became another: planned deliveries follow it, bars follow it."""
@@ -197,8 +202,16 @@ class Joining:
         holding = joins.holders(self.connection, self.account.name, str(channel), sender)
         return contact in holding or len(holding) < HOUSEHOLD
 
-    def _seal(self, text: str) -> bytes | None:
-        return self.keys.seal(text) if text else None
+    def _given(self, text: str, before: bytes | None, known: Arrival) -> bytes | None:
+        """What they gave now, else what they gave before, sealed with the newest key as the whole row is."""
+        if text:
+            return self.keys.seal(text)
+        if before is None or known.key_version == self.keys.version:
+            return before
+        try:
+            return self.keys.seal(self.keys.open(before, known.key_version))
+        except OutreachError:  # its key is gone
+            return None
 
 
 def _by_name(sharing: Sequence[Candidate], name: str) -> Found:

@@ -47,7 +47,7 @@ class Sealed:
 class Arrival:
     """How one sender stands with one account; `contacts` are those the sender was ever linked with.
 
-    `wrong` counts unreadable tokens since `wrong_since`.
+    `wrong` counts unreadable tokens since `wrong_since`; `name` and `phone` are sealed under `key_version`.
     """
 
     id: int
@@ -60,9 +60,14 @@ class Arrival:
     refused_at: datetime | None = None
     wrong: int = 0
     wrong_since: datetime | None = None
+    key_version: int = 0
+    name: bytes | None = None
+    phone: bytes | None = None
 
 
 _FIELDS = ", ".join(Arrival.__dataclass_fields__)
+_GONE = "coalesce(left_at > coalesce(came_at, '-infinity'), false)"
+_NOTHING_WAITS = "why = NULL, value = NULL, name = NULL, phone = NULL"
 
 
 def lock(connection: Connection, account: str, senders: Sequence[Sealed]) -> None:
@@ -98,10 +103,13 @@ def _arrival(row: Any) -> Arrival:
 
 
 def linked(connection: Connection, arrival: Arrival, contacts: Sequence[int], *, at: datetime) -> None:
-    """The sender is linked with these contacts; what they brought is not needed any more."""
+    """The sender is linked with these contacts; what they brought is not needed any more.
+
+    Wrong tokens go on being counted: whoever has one good token could try any number of others between its uses.
+    """
     _change(
         connection, arrival,
-        "contacts = :contacts, why = NULL, value = NULL, name = NULL, phone = NULL, wrong = 0, wrong_since = NULL,"
+        "contacts = :contacts, why = NULL, value = NULL, name = NULL, phone = NULL,"
         " came_at = greatest(came_at, :at), seen_at = greatest(seen_at, :at)",
         contacts=sorted({*arrival.contacts, *contacts}), at=at,
     )  # fmt: skip
@@ -111,11 +119,10 @@ def unmatched(
     connection: Connection, arrival: Arrival, sender: Sealed, why: Why, *,
     at: datetime, name: bytes | None, phone: bytes | None,
 ) -> None:  # fmt: skip
-    """Nobody could be linked with the sender: kept, sealed, for staff to decide; what is given before stays."""
+    """Nobody could be linked with the sender: kept for staff to decide, all of it sealed under the sender's version."""
     _change(
         connection, arrival,
-        "why = :why, value = :value, key_version = :version, fingerprint = :fingerprint,"
-        " name = coalesce(:name, name), phone = coalesce(:phone, phone),"
+        "why = :why, value = :value, key_version = :version, fingerprint = :fingerprint, name = :name, phone = :phone,"
         " came_at = greatest(came_at, :at), seen_at = greatest(seen_at, :at)",
         why=str(why), value=sender.value, version=sender.version, fingerprint=sender.newest, name=name, phone=phone,
         at=at,
@@ -197,11 +204,14 @@ def waiting(connection: Connection, *, scope: Scope, limit: int = 200) -> list[W
 
 
 def take(connection: Connection, arrival_id: int, *, scope: Scope) -> tuple[Arrival, bytes, int]:
-    """(the arrival, its sealed address, the key version), locked; raises NotFound for one that does not wait."""
+    """(the arrival, its sealed address, the key version); raises NotFound for one that does not wait.
+
+    To change it the caller takes the sender's `lock` and calls again: everybody takes that one first.
+    """
     row = None
     if scope.everything:
         row = connection.execute(
-            text(f"SELECT {_FIELDS}, value, key_version FROM arrivals WHERE id = :id AND why IS NOT NULL FOR UPDATE"),
+            text(f"SELECT {_FIELDS}, value FROM arrivals WHERE id = :id AND why IS NOT NULL"),
             {"id": arrival_id},
         ).first()
     if row is None:
@@ -211,6 +221,13 @@ def take(connection: Connection, arrival_id: int, *, scope: Scope) -> tuple[Arri
 
 
 def purge(connection: Connection, before: datetime) -> int:
-    """Forget those who wait, or left, since before `before`; returns how many."""
-    gone = "(why IS NOT NULL OR left_at > coalesce(came_at, '-infinity')) AND seen_at < :before"
+    """Forget those who wait, or left, since before `before`; returns how many.
+
+    Of who is linked all the same only what waits is forgotten: how they stand with us counts while they have an address.
+    """
+    waited = f"why IS NOT NULL AND seen_at < :before AND NOT {_GONE}"
+    connection.execute(
+        text(f"UPDATE arrivals SET {_NOTHING_WAITS} WHERE {waited} AND contacts <> '{{}}'"), {"before": before}
+    )
+    gone = f"(why IS NOT NULL OR {_GONE}) AND seen_at < :before"
     return connection.execute(text(f"DELETE FROM arrivals WHERE {gone}"), {"before": before}).rowcount

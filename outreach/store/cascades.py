@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,6 +106,23 @@ ON CONFLICT (campaign, contact_id) DO NOTHING
 )
 
 
+_REACHED_IN_THE_END = text(
+    """
+INSERT INTO reached (campaign, contact_id, first_at, channel, run_id, delivery_id, unit_code)
+SELECT DISTINCT ON (r.campaign, s.recipient_id) r.campaign, s.recipient_id, coalesce(p.sent_at, :now), p.channel,
+    p.run_id, p.id, s.unit_code
+FROM runs r
+JOIN deliveries s ON s.run_id = r.id AND s.shared_with IS NOT NULL AND s.recipient_kind = 'contact'
+    AND s.state = 'suppressed' AND s.reason = 'shared_address'
+JOIN deliveries p ON p.run_id = s.run_id AND p.recipient_kind = 'contact' AND p.recipient_id = s.shared_with
+    AND p.channel = s.channel AND p.subject_id = 0 AND p.proved
+WHERE r.id = ANY(CAST(:runs AS bigint[]))
+ORDER BY r.campaign, s.recipient_id, p.sent_at
+ON CONFLICT (campaign, contact_id) DO NOTHING
+"""
+)
+
+
 def remember(connection: Connection) -> None:
     """Keep who is handed on in the table `handed_on` until the transaction ends: planning uses `audience` up."""
     connection.execute(_REMEMBER)
@@ -113,6 +131,16 @@ def remember(connection: Connection) -> None:
 def reach_with_others(connection: Connection, run: int, now: datetime) -> None:
     """Those of `handed_on` who now share an address whose message has arrived already count as reached with it."""
     connection.execute(_REACHED_BEFORE, {"run": run, "now": now})
+
+
+def reach_in_the_end(connection: Connection, runs: Sequence[int], now: datetime) -> None:
+    """Count everyone of ended runs whose shared address was reached.
+
+    A receipt and a cascade that cross each other within milliseconds each see the state before the other: the receipt
+    no new sharer, the cascade no proof.
+    """
+    if runs:
+        connection.execute(_REACHED_IN_THE_END, {"runs": list(runs), "now": now})
 
 
 def _until(hour: datetime, now: datetime) -> datetime:

@@ -123,6 +123,29 @@ def test_which_sheet_is_never_guessed(tmp_path: Path, sheet: str | None, message
         opened(file, sheet)
 
 
+MANIFEST = '<manifest xmlns="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+ODS = """<?xml version="1.0" encoding="UTF-8"?>
+<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+    xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0">
+<office:body><office:spreadsheet><table:table table:name="Danh sách">
+<table:table-row><table:table-cell office:value-type="string"><text:p>Họ và tên</text:p></table:table-cell>
+<table:table-cell office:value-type="string"><text:p>SĐT</text:p></table:table-cell></table:table-row>
+<table:table-row><table:table-cell office:value-type="string"><text:p>Lê An</text:p></table:table-cell>
+<table:table-cell office:value-type="float" office:value="912345678"/></table:table-row>
+</table:table></office:spreadsheet></office:body></office:document-content>
+"""
+
+
+def test_an_opendocument_sheet_is_read_too(tmp_path: Path) -> None:
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    file = archive(
+        tmp_path / "list.ods",
+        **{"mimetype": kind, "content.xml": ODS.replace(">\n<", "><"), "META-INF/manifest.xml": MANIFEST},
+    )
+    assert cells(opened(file)) == [(2, ["Lê An", "912345678"])]
+
+
 def test_rows_are_read_again_from_the_start(tmp_path: Path) -> None:
     table = opened(book(tmp_path / "list.xlsx", ("Họ và tên", "Ghi chú"), *((f"Lê {n}", None) for n in "ABC")))
     next(iter(table.rows()))

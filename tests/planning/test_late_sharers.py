@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
 
 from outreach.domain.states import DeliveryState
+from outreach.planning import actions
 from outreach.planning.cascade import cascade_due
 from outreach.store import deliveries
 from outreach.store.deliveries import Change
@@ -66,3 +70,40 @@ def test_who_joins_a_number_whose_message_is_on_its_way_is_reached_when_it_arriv
     assert reached(family) == set()
     becomes(family, "Bình", "sms", DeliveryState.DELIVERED)
     assert reached(family) == {family.people["An"], family.people["Bình"]}
+
+
+def test_a_proof_that_crosses_the_cascade_counts_for_the_late_sharer_when_the_run_ends(world: World) -> None:
+    """The receipt's statement has begun before the sharer's row is there, and ends after it."""
+    world.person("Chi", phone="+84912000009")
+    world.person("Bình", phone="+84912000001")
+    world.person("An", phone="+84912000001", email="an@example.vn")
+    world.launch(EMAIL_THEN_SMS)
+    world.plan()
+    for name in ("Chi", "Bình"):
+        becomes(world, name, "sms", DeliveryState.SENDING, DeliveryState.ACCEPTED)
+    becomes(world, "An", "email", DeliveryState.SENDING, DeliveryState.FAILED)
+    places = [(row.run_id, row.id) for row in world.rows("d.channel = 'sms' AND d.state = 'accepted'")]
+    receipts = [Change(run, delivery, DeliveryState.DELIVERED, proves=True) for run, delivery in places]
+
+    def take_receipts() -> None:
+        with world.engine.begin() as connection:
+            deliveries.advance(connection, receipts, now=world.clock.now())
+
+    with ThreadPoolExecutor(1) as pool, world.engine.connect() as first:
+        first.execute(text("SELECT 1 FROM deliveries WHERE id = :id FOR UPDATE"), {"id": min(places)[1]})
+        taking = pool.submit(take_receipts)
+        until_somebody_waits(world)
+        cascade_due(world.engine, world.accounts, world.clock)
+        first.rollback()
+        taking.result(timeout=30)
+    assert ("An", "sms", "suppressed", "shared_address") in world.states()
+    actions.finish_ended(world.engine, world.clock)
+    assert reached(world) == set(world.people.values())
+
+
+def until_somebody_waits(world: World) -> None:
+    ends = time.monotonic() + 30
+    with world.engine.connect() as connection:
+        while not connection.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).first():
+            assert time.monotonic() < ends
+            connection.rollback()

@@ -256,10 +256,11 @@ def test_the_database_selects_whom_the_words_of_a_rule_mean(connection: Connecti
         where = loaded.segments["asked"].where
         with connection.begin_nested() as here:
             put(connection, everybody)
-            found = set(connection.execute(segments.select_contacts(where, scope=EVERYTHING, today=today)).scalars())
+            query = segments.select_contacts(where, scope=EVERYTHING, today=today)
+            found = set(connection.scalars(query))
             counted = segments.count(connection, where, scope=EVERYTHING, today=today)
             here.rollback()
-        meant = {number for number, who in enumerate(everybody) if fits(rule, who, today)}
+        meant: set[Any] = {number for number, who in enumerate(everybody) if fits(rule, who, today)}
         assert found == meant
         assert counted.contacts == len(meant)
         assert {channel.value: people for channel, people in counted.by_channel.items()} == {
