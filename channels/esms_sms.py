@@ -101,7 +101,8 @@ class EsmsSms:
         )  # fmt: skip
         if not 200 <= answer.status < 300:
             kind, reason = esms_codes.by_status(answer.status)
-            raise SendError(kind, "", reason, answer.retry_after)
+            left = kind is ErrorKind.TRANSIENT  # the key makes another try harmless, for as long as eSMS knows it
+            raise SendError(kind, "", reason, answer.retry_after, may_have_left=left)
         told = _document(answer.text)
         code = str(told.get("CodeResult", ""))
         if code == esms_codes.ACCEPTED:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from channels.contract import Accepted, ErrorKind, SendError
+from outreach.dispatch.resending import resend_until
 from outreach.domain.accounts import Account
 from outreach.domain.retries import backoff, postpone, throttle
 from outreach.domain.states import DeliveryState, Reason, proved
@@ -44,20 +45,14 @@ def outcome(
         )  # fmt: skip
     if not isinstance(result, SendError):
         return Outcome(_change(claimed, child, DeliveryState.UNKNOWN, reason=Reason.UNCERTAIN, code="bug"))
-    return _failed(claimed, result, child, spread)
+    return _failed(claimed, account, result, child, spread)
 
 
-def _failed(claimed: Claimed, error: SendError, child: int, spread: float) -> Outcome:
+def _failed(claimed: Claimed, account: Account, error: SendError, child: int, spread: float) -> Outcome:
     code = error.code or None
     match error.kind:
         case ErrorKind.TRANSIENT:
-            pause = backoff(claimed.attempt, spread)
-            if pause is None:
-                return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.TRANSIENT, code=code))
-            delay = pause.total_seconds()
-            return Outcome(
-                _change(claimed, child, DeliveryState.PLANNED, reason=Reason.TRANSIENT, code=code, delay=delay)
-            )
+            return Outcome(_later(claimed, account, error, child, spread))
         case ErrorKind.THROTTLED:
             hold = throttle(error.retry_after, spread)
             change = _change(
@@ -91,6 +86,20 @@ def _failed(claimed: Claimed, error: SendError, child: int, spread: float) -> Ou
             return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.WINDOW_CLOSED, code=code))
         case ErrorKind.REJECTED:
             return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.REJECTED, code=code))
+
+
+def _later(claimed: Claimed, account: Account, error: SendError, child: int, spread: float) -> Change:
+    """Another try after a pause; none where it might be a second message, or after the last."""
+    code = error.code or None
+    pause = backoff(claimed.attempt, spread)
+    until = resend_until(claimed.sent_after, account) if error.may_have_left else None
+    if error.may_have_left and (pause is None or until is None or claimed.sent_after + pause >= until):
+        return _change(claimed, child, DeliveryState.UNKNOWN, reason=Reason.UNCERTAIN, code=code)
+    if pause is None:
+        return _change(claimed, child, DeliveryState.FAILED, reason=Reason.TRANSIENT, code=code)
+    delay = pause.total_seconds()
+    again = _change(claimed, child, DeliveryState.PLANNED, reason=Reason.TRANSIENT, code=code, delay=delay)
+    return replace(again, resend_until=until)
 
 
 def returned(claimed: Claimed, child: int, *, delay: timedelta = timedelta(0)) -> Change:

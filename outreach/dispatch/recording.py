@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from outreach.dispatch.outcome import Outcome
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
-from outreach.domain.states import Reason
+from outreach.domain.states import DeliveryState, Reason
 from outreach.store import accounts, deliveries, heirs, suppressions
 
 log = logging.getLogger(__name__)
@@ -62,8 +62,10 @@ class Recorder:
         broken = next((one.broken for one in outcomes if one.broken), None)
         now = self.clock.now()
         with self.engine.begin() as connection:
-            deliveries.advance(connection, [one.change for one in outcomes], now=now, shard=self.child)
-            unmade = [(one.change.run, one.change.delivery) for one in outcomes if one.change.reason == Reason.CONTENT]
+            moved = deliveries.advance(connection, [one.change for one in outcomes], now=now, shard=self.child)
+            failed = {(one.run, one.delivery) for one in moved if one.state is DeliveryState.FAILED}
+            content = [one.change for one in outcomes if one.change.reason == Reason.CONTENT]
+            unmade = [place for one in content if (place := (one.run, one.delivery)) in failed]
             heirs.take_over(connection, deliveries.recipients(connection, unmade), now=now)
             refused = [(one.change.run, one.change.delivery) for one in outcomes if one.opted_out]
             suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)

@@ -6,8 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
@@ -15,6 +14,7 @@ from channels.contract import Accepted, Askable, Content, ErrorKind, Lease, Outg
 from outreach.dispatch.child import Child, proven_dead
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import links_of
+from outreach.dispatch.resending import resend_until
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.composing import compose
@@ -31,10 +31,6 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 16
 _PATIENCE = 3600.0
 """Seconds for which a provider that cannot be asked right now is asked again before the delivery counts as unknown."""
-
-
-_BEFORE_MIDNIGHT = timedelta(minutes=5)
-"""How long before the provider's day ends nothing is sent again: its clock is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +160,6 @@ class Recovery:
             one.run, one.delivery, DeliveryState.ACCEPTED, provider_id=found.provider_id, parts=found.parts,
             proves=proves,
         )  # fmt: skip
-
-
-def resend_until(claimed_at: datetime, account: Account) -> datetime | None:
-    """Until when the account's provider drops a repetition of what was claimed then; None: it drops none.
-
-    Where that ends with a day, it is the day of the claim: the first attempt left no earlier.
-    """
-    if not account.deduplicates_for:
-        return None
-    until = claimed_at + timedelta(seconds=account.deduplicates_for)
-    if not account.deduplicates_within_day_of:
-        return until
-    local = claimed_at.astimezone(ZoneInfo(account.deduplicates_within_day_of))
-    midnight = datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
-    return min(until, midnight - _BEFORE_MIDNIGHT)
 
 
 def _change(one: Stranded, state: DeliveryState, reason: Reason) -> Change:

@@ -17,6 +17,9 @@ from outreach.domain.template_variables import variables_of
 
 _ATTRIBUTE: Final = "contact.attr."
 _ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+SALUTED: Final = "contact.full_name"
+"""What a text uses that salutes its recipient; OF_THE_SALUTATION decides how, so that it may have examples too."""
+OF_THE_SALUTATION: Final = frozenset({"contact.kind", "contact.sex", "contact.age", "contact.birth_date"})
 _ANYTHING: Final = "1"
 """Stands for a column of a list without an example; it passes for text and for number."""
 
@@ -48,7 +51,7 @@ def _pieces(text: str, channel: str) -> tuple[Piece, ...]:
 def _of_view(path: str) -> str:
     """The variable that is documented: `case.due_at` also for `case.due_at.hour`, the full name for the given one."""
     if path == "contact.given_name":
-        return "contact.full_name"
+        return SALUTED
     words = path.split(".")
     return ".".join(words[: 3 if path.startswith(_ATTRIBUTE) else 2])
 

@@ -11,7 +11,13 @@ from outreach.domain.rendering import Compiled, Rendered, RenderError, TemplateE
 from outreach.domain.sms_text import measure, unaccent
 from outreach.domain.speech import ScriptWarning, check_script, reading_seconds
 from outreach.domain.template_check import find_problems
-from outreach.domain.template_examples import example_context, used_variables, wrong_examples
+from outreach.domain.template_examples import (
+    OF_THE_SALUTATION,
+    SALUTED,
+    example_context,
+    used_variables,
+    wrong_examples,
+)
 from outreach.domain.template_source import DEFAULT_LANGUAGE, LOUDSPEAKER, TemplateSource
 from outreach.domain.template_variables import why_unknown
 from outreach.domain.words import Channel
@@ -70,7 +76,8 @@ def _documented(source: TemplateSource, lines: Mapping[str, int]) -> Iterator[Fi
     wrong = wrong_examples(source)
     for path in source.variables:
         why = why_unknown(path, "", about_case=True)
-        if not why and path not in used:
+        saluted = path in OF_THE_SALUTATION and SALUTED in used
+        if not why and path not in used and not saluted:
             why = f'"{path}" is documented and used in no text; remove it'
         if why or path in wrong:
             yield Finding(meta, lines.get(path, 0), why or wrong[path])

@@ -223,7 +223,7 @@ def take(connection: Connection, arrival_id: int, *, scope: Scope) -> tuple[Arri
 def purge(connection: Connection, before: datetime) -> int:
     """Forget those who wait, or left, since before `before`; returns how many.
 
-    Of who is linked all the same only what waits is forgotten: how they stand with us counts while they have an address.
+    Of who is linked only what waits is forgotten: how they stand with us counts while they have an address.
     """
     waited = f"why IS NOT NULL AND seen_at < :before AND NOT {_GONE}"
     connection.execute(

@@ -127,8 +127,8 @@ changed AS (
             OR j.doubtful OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
-        d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind, j.occupation,
-        j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
+        d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind,
+        j.occupation, j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
         j.case_external_id, j.case_title, j.case_due_at, j.case_state
 ),
 {COUNTED}
@@ -270,7 +270,8 @@ def stranded(
     rows = connection.execute(
         text(
             f"""
-            SELECT d.run_id, d.id, d.recipient_id, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host, h.boot, h.pid,
+            SELECT d.run_id, d.id, d.recipient_id, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host,
+                h.boot, h.pid,
                 h.started, r.campaign, r.message, r.version, g.shift_days, a.value, a.key_version,
                 d.lease_until - make_interval(secs => :lease_s) AS claimed_at,
                 extract(epoch FROM clock_timestamp() - d.lease_until) AS silent_s, {RECIPIENT}

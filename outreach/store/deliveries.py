@@ -95,7 +95,9 @@ verdict AS MATERIALIZED (
     SELECT i.run_id, i.id, h.state AS was, i.reason, i.code, i.provider_id, i.part, i.delay, i.refund, i.proves,
         i.child_id, i.attempt, i.generation, least(i.resend_until, h.resend_until) AS resend_until,
         r.wait_s, r.mode, cardinality(r.steps) AS steps,
-        CASE WHEN i.state <> 'planned' OR r.state <> 'cancelled' THEN i.state
+        CASE WHEN i.state = 'failed' AND i.reason IN ('transient', 'content', 'window_closed')
+                AND h.recipient_kind = 'contact' AND h.resend_until IS NOT NULL THEN 'unknown'
+            WHEN i.state <> 'planned' OR r.state <> 'cancelled' THEN i.state
             WHEN h.recipient_kind = 'contact' AND coalesce(i.resend_until, h.resend_until) IS NOT NULL THEN 'unknown'
             ELSE 'cancelled' END AS state
     FROM input i JOIN held h ON h.run_id = i.run_id AND h.id = i.id JOIN runs r ON r.id = i.run_id
@@ -180,8 +182,8 @@ class Change:
     `delay`: seconds until the next try, for `planned`. `refund`: 1 where the attempt does not count. `child`,
     `attempt`: given by a sender, whose word on anything but an acceptance holds only while the delivery is its own.
     `generation`: given by a receipt; bad news of an older one says nothing of the newest.
-    `proves`: the state is the account's proof. `resend_until`: given by a recovery that plans again what may have left,
-    on the database's clock; the earliest of them holds.
+    `proves`: the state is the account's proof. `resend_until`: given with the plan to try again what may have left, on
+    the database's clock; the earliest of them holds, and without the provider's own word it does not count as failed.
     """
 
     run: int

@@ -94,7 +94,7 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     # -- coming to a channel
     "join.title": {_VI: "Nhận thông báo qua {ways}", _EN: "Get notices by {ways}"},
     "join.why": {
-        _VI: "Cơ quan nhà nước nơi bạn ở mời bạn nhận thông báo về hồ sơ, lịch hẹn và dịch vụ công ngay trên điện thoại."
+        _VI: "Cơ quan nhà nước nơi bạn ở mời bạn nhận thông báo về hồ sơ, lịch hẹn, dịch vụ công ngay trên điện thoại."
         " Làm theo các bước dưới đây, bạn đồng ý nhận những thông báo đó.",
         _EN: "The public offices where you live invite you to get notices of your cases, appointments and public"
         " services on your phone. By the steps below you agree to get them.",
@@ -105,8 +105,8 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     },
     "join.either": {_VI: "Chỉ cần chọn một cách.", _EN: "One way is enough."},
     "join.used": {
-        _VI: "Lời mời này đã được dùng. Nếu chính bạn đã dùng thì không cần làm gì thêm; nếu không phải bạn, hãy báo cho"
-        " Ủy ban nhân dân xã, phường.",
+        _VI: "Lời mời này đã được dùng. Nếu chính bạn đã dùng thì không cần làm gì thêm; nếu không phải bạn, hãy"
+        " báo cho Ủy ban nhân dân xã, phường.",
         _EN: "This invitation has been used. If it was you, there is nothing more to do; if not, please tell your"
         " commune's office.",
     },
@@ -148,8 +148,8 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     },
     "no_invitation.title": {_VI: "Lời mời không đúng", _EN: "This invitation is not right"},
     "no_invitation.text": {
-        _VI: "Đường dẫn bị thiếu hoặc sai ký tự. Hãy mở lại đường dẫn trong tin bạn nhận được, quét lại mã trên giấy mời,"
-        " hoặc xin giấy mời mới ở Ủy ban nhân dân xã, phường.",
+        _VI: "Đường dẫn bị thiếu hoặc sai ký tự. Hãy mở lại đường dẫn trong tin bạn nhận được, quét lại mã trên giấy"
+        " mời, hoặc xin giấy mời mới ở Ủy ban nhân dân xã, phường.",
         _EN: "The link has lost or changed some letters. Open it again from the message, scan the paper again, or ask"
         " your commune's office for a new one.",
     },

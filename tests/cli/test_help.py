@@ -14,7 +14,7 @@ from tests.cli.commands import Commands
 
 SUBCOMMANDS = {
     "units": ["load", "find"],
-    "audience": ["import", "synthesise", "count"],
+    "audience": ["import", "synthesise", "count", "invite", "arrivals"],
     "case": ["import"],
     "campaign": [
         *("check", "load", "schema", "list", "forecast", "submit", "approve", "reject", "launch", "pause", "resume"),

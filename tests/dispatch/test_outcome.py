@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from channels.contract import Accepted, ErrorKind, SendError
 from outreach.dispatch.outcome import Outcome, outcome
 from outreach.domain.recipient import Recipient
+from outreach.domain.retries import LONGEST_THROTTLE, MOST_ATTEMPTS
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Channel, RecipientKind
 from outreach.store.claims import Claimed
@@ -60,3 +62,49 @@ def test_nobody_is_put_off_for_longer_than_a_day_and_a_half() -> None:
 @pytest.mark.parametrize(("channel", "proves"), [(Channel.ZALO_OA, True), (Channel.ZALO_ZNS, False)])
 def test_what_proves_is_a_matter_of_the_channel(channel: Channel, proves: bool) -> None:
     assert outcome(claimed(channel), ZALO, Accepted("m1"), child=1, spread=0.5).change.proves is proves
+
+
+@pytest.mark.parametrize("asked", [1e20, float("inf")])
+def test_however_long_a_provider_asks_for_the_wait_has_an_end(asked: float) -> None:
+    """A number no clock can count must not keep a chunk that has left from being recorded."""
+    throttled = outcome(claimed(), ZALO, SendError(ErrorKind.THROTTLED, "", "", asked), child=1, spread=0.0)
+    assert throttled.hold == LONGEST_THROTTLE
+    assert postponed(asked, patience_s=9 * DAY).change.delay == 1.5 * DAY
+
+
+def test_a_wait_that_is_no_number_counts_as_none() -> None:
+    assert postponed(float("nan")).change.delay == 300.0
+
+
+ESMS = account("sms-esms", deduplicates_for=86_400, deduplicates_within_day_of="Asia/Ho_Chi_Minh")
+NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+LATE_EVENING = datetime(2026, 11, 23, 16, 54, 45, tzinfo=UTC)
+"""23:54:45 in Hà Nội: the next try, half a minute later, comes too close to midnight."""
+
+
+def half_done(sent_after: datetime, *, attempt: int = 1, may_have_left: bool = True) -> Outcome:
+    """What follows from a server error of a provider that drops repetitions on the same day."""
+    error = SendError(ErrorKind.TRANSIENT, "", "out of order", may_have_left=may_have_left)
+    one = replace(claimed(Channel.SMS), sent_after=sent_after, attempt=attempt)
+    return outcome(one, ESMS, error, child=1, spread=0.5)
+
+
+def test_what_may_have_left_is_tried_again_only_while_its_key_is_known() -> None:
+    change = half_done(NOON).change
+    assert (change.state, change.delay) == (DeliveryState.PLANNED, 30.0)
+    assert change.resend_until == NOON.replace(hour=16, minute=55)
+
+
+def test_what_may_have_left_is_not_tried_again_past_midnight() -> None:
+    """The provider would take it for a new message."""
+    assert half_done(LATE_EVENING).change.state is DeliveryState.UNKNOWN
+    assert half_done(LATE_EVENING, may_have_left=False).change.state is DeliveryState.PLANNED
+
+
+def test_what_may_have_left_never_ends_as_failed_for_want_of_patience() -> None:
+    assert half_done(NOON, attempt=MOST_ATTEMPTS).change.state is DeliveryState.UNKNOWN
+    assert half_done(NOON, attempt=MOST_ATTEMPTS, may_have_left=False).change.state is DeliveryState.FAILED
+
+
+def test_what_has_not_left_needs_no_key() -> None:
+    assert half_done(NOON - timedelta(hours=1), may_have_left=False).change.resend_until is None

@@ -11,7 +11,10 @@ from sqlalchemy import text
 
 from outreach.dispatch.child import myself
 from outreach.dispatch.loop import SendingLoop
-from outreach.dispatch.recovery import Recovered, Recovery, resend_until
+from outreach.dispatch.outcome import Outcome
+from outreach.dispatch.recording import Recorder
+from outreach.dispatch.recovery import Recovered, Recovery
+from outreach.dispatch.resending import resend_until
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Lane
 from outreach.planning import actions
@@ -226,3 +229,45 @@ def test_past_its_window_a_lost_one_is_unknown_at_once(world: World, recovery: R
     change(world, "lease_until = lease_until - interval '1 day'")
     assert recovery.settle_lost() == Recovered(unknown=1)
     assert sms(world) == UNKNOWN
+
+
+def record(world: World, state: DeliveryState, reason: Reason) -> None:
+    """What the sender of the second attempt says of it."""
+    [row] = world.rows("d.state = 'sending'")
+    said = deliveries.Change(
+        row.run_id, row.id, state, reason=str(reason), child=row.child_id, attempt=row.attempt,
+    )  # fmt: skip
+    with world.engine.begin() as connection:
+        deliveries.advance(connection, [said], now=world.clock.now())
+
+
+@pytest.mark.parametrize("reason", [Reason.TRANSIENT, Reason.CONTENT, Reason.WINDOW_CLOSED])
+def test_a_second_attempt_that_came_to_nothing_does_not_undo_the_first(
+    world: World, recovery: Recovery, reason: Reason
+) -> None:
+    """Else the next channel would say the same thing a second time."""
+    planned_again(world, recovery)
+    claim(world)
+    record(world, DeliveryState.FAILED, reason)
+    assert sms(world) == ("unknown", str(reason))
+    assert world.rows()[0].cascade_at is None
+    assert world.counts_agree()
+
+
+def test_the_providers_own_refusal_of_a_second_attempt_is_final(world: World, recovery: Recovery) -> None:
+    planned_again(world, recovery)
+    claim(world)
+    record(world, DeliveryState.FAILED, Reason.REJECTED)
+    assert sms(world) == ("failed", "rejected")
+
+
+def test_who_shares_the_address_does_not_inherit_what_may_have_left(world: World, recovery: Recovery) -> None:
+    world.person("Ba", phone="+84912000001", email="ba@example.vn")
+    planned_again(world, recovery)
+    claim(world)
+    [row] = world.rows("d.state = 'sending'")
+    unmade = deliveries.Change(
+        row.run_id, row.id, DeliveryState.FAILED, reason=str(Reason.CONTENT), child=row.child_id, attempt=row.attempt,
+    )  # fmt: skip
+    Recorder(world.engine, world.clock, row.child_id, lambda _: None).write([Outcome(unmade)], DAILY)
+    assert sorted(one.state for one in world.rows("d.channel = 'sms'")) == ["suppressed", "unknown"]

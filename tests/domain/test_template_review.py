@@ -61,6 +61,13 @@ def test_a_variable_that_is_used_must_be_documented(tmp_path: Path) -> None:
     ]
 
 
+def test_a_salutation_may_be_tried_on_a_business(tmp_path: Path) -> None:
+    meta = GOOD["meta.yaml"] + "  contact.kind: business\n"
+    assert errors(tmp_path, {"meta.yaml": meta}) == []
+    unsaluted = {name: text for name, text in GOOD.items() if name.startswith("loudspeaker")}
+    assert [told for told in errors(tmp_path, {"meta.yaml": meta}, unsaluted) if "contact.kind" in told]
+
+
 def test_a_variable_that_is_documented_must_be_used_and_exist(tmp_path: Path) -> None:
     meta = GOOD["meta.yaml"] + "  unit.full_name: xã Đông Anh\n  contact.tuoi: 70\n"
     told = errors(tmp_path, {"meta.yaml": meta})
