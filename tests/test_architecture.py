@@ -18,7 +18,7 @@ STORE = PROJECT / "outreach" / "store"
 PEOPLE = frozenset(
     {
         *("addresses", "case_reminders", "cases", "consents", "contact_ledger", "contacts", "deliveries", "reached"),
-        *("arrivals", "campaign_people", "joins", "suppressions", "unreached"),
+        *("arrivals", "campaign_people", "joins", "suppressions", "unreached", "visits"),
     }
 )
 """Tables with a row for each person, or for something of a person's."""
@@ -76,6 +76,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "retention.purge_ledger": "forgets what no cap needs; gives a number",
     "runs.finish_done": "ends runs; gives no person",
     "runs.expire_held": "ends runs; gives no person",
+    "segments.names": "the names of rules as an expression; its caller adds the scope",
     "segments.condition": "a rule as a condition; `select_contacts` adds the scope",
     "status.paused_accounts": "accounts of a campaign; gives no person",
     "deliveries.recipients": "whose message could not be made, for those who share the address; gives numbers",

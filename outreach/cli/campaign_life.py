@@ -12,7 +12,7 @@ from outreach.cli.campaign_forecast import forecast_json, foreseen, show
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
-from outreach.domain.lifecycle import CampaignAction, after
+from outreach.domain.lifecycle import CampaignAction, CampaignState, after
 from outreach.domain.states import DeliveryState
 from outreach.planning import actions
 from outreach.planning.actions import Launch
@@ -47,7 +47,10 @@ def approve(context: typer.Context, slug: Slug, who: As = None, yes: Yes = False
     if as_json:
         told = {"campaign": slug, "state": str(state), "version": n, "approved_by": name}
         print_json(told | forecast_json(figures))
-    say(f"{slug} is {state} by {name}; next: outreach campaign launch {slug}")
+    if state is CampaignState.APPROVED:
+        say(f"{slug} is {state} by {name}; next: outreach campaign launch {slug}")
+    else:
+        say(f"version {n} of {slug} is approved by {name}; the campaign stays {state}")
 
 
 def _newest(runtime: Runtime, slug: str) -> int:

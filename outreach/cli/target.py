@@ -32,7 +32,7 @@ def group() -> None:
     """Targets: figures that people enter, corrected and taken back, and how they stand."""
 
 
-@app.command("set", epilog="Example: outreach target set ha-noi-2025 online-share 64.5 --date 2025-06-30")
+@app.command("set", epilog="Example: outreach target set ha-noi-2025 II.3-1 64.5 --date 2025-06-30")
 def set_(
     context: typer.Context,
     slug: Slug,
@@ -67,7 +67,7 @@ def set_(
             f"{100 * done.value.value:g}")  # fmt: skip
 
 
-@app.command(epilog="Example: outreach target unset ha-noi-2025 online-share --date 2025-06-30")
+@app.command(epilog="Example: outreach target unset ha-noi-2025 II.3-1 --date 2025-06-30")
 def unset(
     context: typer.Context,
     slug: Slug,
@@ -111,7 +111,7 @@ def list_(context: typer.Context, slug: Slug, as_json: Json = False) -> None:
         say(f"figures of targets that are no more: {', '.join(gone)} (`outreach target history` shows them)")
 
 
-@app.command(epilog="Example: outreach target history ha-noi-2025 online-share")
+@app.command(epilog="Example: outreach target history ha-noi-2025 II.3-1")
 def history(context: typer.Context, slug: Slug, target: TargetId, as_json: Json = False) -> None:
     """Every figure entered for a target, with corrections and what was taken back: who said what, when."""
     session = session_of(context)

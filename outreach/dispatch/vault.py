@@ -10,12 +10,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
 from channels.contract import ErrorKind, SendError, Tokens
 from outreach.domain.errors import OutreachError
@@ -33,12 +33,13 @@ _ENDING = timedelta(minutes=2)
 _PATIENCE_S = 40
 """Seconds to wait for somebody else's renewal: longer than any request to a provider lasts."""
 _AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Pauses in seconds between attempts to commit a new pair while the database is away."""
+"""Pauses in seconds between attempts to commit a new pair while the database is away and its senders wait."""
+_LATER = 15.0
+"""Seconds between attempts to commit it after that, for as long as the process lives."""
 _WAIT = 30.0
 """Seconds an account waits whose pair cannot be read or stored."""
 _AT_ONCE = 2
 """Renewals of a process under way together: each holds a connection and, waiting for its lock, a thread."""
-_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Vaults:
     engine: Engine
     keys: KeyRing
     pauses: Sequence[float] = _AGAIN
+    later: float = _LATER
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def open(self, account: str, first_refresh_token: str) -> AccountVault:
@@ -62,6 +64,7 @@ class AccountVault:
         self._engine = process.engine
         self._keys = process.keys
         self._pauses = process.pauses
+        self._later = process.later
         self._gate = process.gate
         self._account = account
         self._first = first_refresh_token
@@ -69,6 +72,8 @@ class AccountVault:
         self._remembered: Tokens | None = None
         self._won: dict[str, Tokens] = {}
         self._renewal: asyncio.Task[Tokens] | None = None
+        self._storing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     async def current(self) -> Tokens:
         """The pair in use, remembered until it is about to end; raises SendError(THROTTLED | MISCONFIGURED)."""
@@ -79,7 +84,7 @@ class AccountVault:
                 return remembered
             try:
                 self._remembered = pair = await asyncio.to_thread(self._look)
-            except _AWAY:
+            except SQLAlchemyError:  # nothing has left: whatever is wrong there, the account waits
                 pair = None
         if pair is None:
             raise SendError(ErrorKind.THROTTLED, "", "the stored token cannot be read now", _WAIT)
@@ -97,21 +102,39 @@ class AccountVault:
         return await asyncio.shield(self._renewal)
 
     async def aclose(self) -> None:
-        """Wait for a renewal under way, so that its pair is stored."""
+        """Wait for a renewal under way, so that its pair is stored; try once more with one that could not be."""
         if self._renewal is not None and not self._renewal.done():
             await asyncio.wait([self._renewal])
+        self._closing.set()
+        if self._storing is not None:
+            await asyncio.wait([self._storing])
 
     async def _renewed(self, stale: Tokens, refresh: Refresh) -> Tokens:
         for pause in (*self._pauses, None):
             try:
                 async with self._gate:
                     return await self._under_lock(stale, refresh)
-            except _AWAY:
+            except SQLAlchemyError:
                 if pause is None or not self._won:
                     break
             log.warning("the database is away: account=%s a new token is stored again in %s s", self._account, pause)
             await asyncio.sleep(pause)
+        if self._won and (self._storing is None or self._storing.done()):
+            self._storing = asyncio.create_task(self._stored_later(stale, refresh))
         raise SendError(ErrorKind.THROTTLED, "", "the renewed token cannot be stored now", _WAIT)
+
+    async def _stored_later(self, stale: Tokens, refresh: Refresh) -> None:
+        """Store a pair nobody else has as soon as the database is back, before another process uses its forerunner."""
+        while self._won:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._later)
+            try:
+                await self._under_lock(stale, refresh)
+            except Exception as error:  # this task has nobody to tell
+                log.warning("a new token waits: account=%s error=%s", self._account, type(error).__name__)
+            if self._won and self._closing.is_set():
+                log.error("a new token was lost: account=%s authorise the app again", self._account)
+                return
 
     async def _under_lock(self, stale: Tokens, refresh: Refresh) -> Tokens:
         connection = await asyncio.to_thread(self._locked)

@@ -16,7 +16,7 @@ class Account:
 
     `rate` and `burst` count messages a second (SMS parts for sms); `price` is VND a message (a part for sms);
     `weight` shares deliveries among accounts of one channel; `unit` limits it to a subtree ("" for everyone).
-    `deduplicates_for` is in seconds; `deduplicates_within_day_of` names the time zone whose midnight ends it ("": none).
+    `deduplicates_for` is in seconds; the midnight of the zone `deduplicates_within_day_of` ends it too ("": none does).
     `proof` counts as reached on every channel that `proofs` does not name.
     """
 

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from channels.contract import Adapter, Event, Receipt, ReceiptState, WebhookRequest
@@ -51,6 +51,14 @@ class Told:
 
     account: Account
     events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept event whose delivery is known; without its receipt where that cannot be read."""
+
+    of: events.Waiting
+    receipt: Receipt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,8 @@ class Receiver:
 
     def _take_batch(self, connection: Connection, given: Sequence[Told]) -> list[int]:
         new: dict[str, set[str]] = {}
-        for name, account in {one.account.name: one.account for one in given}.items():
+        accounts = {one.account.name: one.account for one in given}
+        for name, account in sorted(accounts.items()):  # in one order: no deadlock
             events_of_all = [event for one in given if one.account.name == name for event in one.events]
             new[name] = self._take(connection, account, events_of_all)
         counted: list[int] = []
@@ -117,30 +126,51 @@ class Receiver:
     def replay(self) -> int:
         """Apply kept events whose delivery was not known when they came, or that failed; returns how many."""
         with self.engine.begin() as connection:
-            waiting = events.now_known(connection)
-            receipts = sum(self._replay_one(connection, one) for one in waiting)
+            receipts = self._replay_all(connection, [self._readable(one) for one in events.now_known(connection)])
         with self.engine.begin() as connection:
             failed = events.to_retry(connection, now=self.clock.now())
             return receipts + sum(self._retry_one(connection, one) for one in failed)
 
-    def _replay_one(self, connection: Connection, one: events.Waiting) -> bool:
-        """Apply one kept receipt; one that cannot be read is reported, and keeps none of the others waiting."""
+    def _readable(self, one: events.Waiting) -> Kept:
+        """A kept receipt opened; one that cannot be is reported."""
         try:
             receipt = event_of(self._opened(one.payload))
-            if not isinstance(receipt, Receipt):
-                raise TypeError("only a receipt waits for its delivery")
+            if isinstance(receipt, Receipt):
+                return Kept(one, receipt)
+            what = "no receipt"
         except (OutreachError, ValueError, KeyError, TypeError) as error:
-            log.error("a kept event cannot be read: account=%s error=%s", one.account, type(error).__name__)
-            events.applied(connection, one.account, [one.event_key])
-            return False
-        change = self._change(self.accounts.get(one.account), receipt, (one.run, one.delivery, None), one.channel)
-        deliveries.advance(connection, [change], now=self.clock.now())
-        if receipt.opted_out:
-            suppressions.suppress_deliveries(
-                connection, [(one.run, one.delivery)], reason=Reason.OPTED_OUT, source=f"provider of {one.account}"
-            )
-        events.applied(connection, one.account, [one.event_key])
-        return True
+            what = type(error).__name__
+        log.error("a kept event cannot be read: account=%s error=%s", one.account, what)
+        return Kept(one, None)
+
+    def _replay_all(self, connection: Connection, kept: Sequence[Kept]) -> int:
+        """Apply kept receipts together; where one spoils it, each alone, so that none keeps the others waiting."""
+        try:
+            with connection.begin_nested():
+                return self._replay(connection, kept)
+        except (OperationalError, InterfaceError):
+            raise
+        except DBAPIError as error:
+            if len(kept) != 1:
+                return sum(self._replay_all(connection, [one]) for one in kept)
+            log.error("a kept event was given up: account=%s error=%s", kept[0].of.account, type(error).__name__)
+        events.applied(connection, kept[0].of.account, [kept[0].of.event_key])
+        return 0
+
+    def _replay(self, connection: Connection, kept: Sequence[Kept]) -> int:
+        changes: list[Change] = []
+        for of, receipt in ((one.of, one.receipt) for one in kept if one.receipt is not None):
+            account, place = self.accounts.get(of.account), (of.run, of.delivery)
+            changes.append(self._change(account, receipt, (*place, None), of.channel))
+            if receipt.opted_out:
+                source = f"provider of {of.account}"
+                suppressions.suppress_deliveries(connection, [place], reason=Reason.OPTED_OUT, source=source)
+        for round_ in _rounds(changes):
+            deliveries.advance(connection, round_, now=self.clock.now())
+        for account_name in {one.of.account for one in kept}:
+            keys = [one.of.event_key for one in kept if one.of.account == account_name]
+            events.applied(connection, account_name, keys)
+        return len(changes)
 
     def _retry_one(self, connection: Connection, one: events.Failed) -> bool:
         """Apply once more what citizens told us; given up with a line in the log after a week."""

@@ -32,13 +32,19 @@ _PATIENT = text(
 """The transaction lasts as long as the provider's answer; and what it commits must outlive a crash of the server."""
 
 
+_WRITABLE = text("UPDATE account_tokens SET name = name WHERE false")
+"""Fails where nothing can be written: on a standby, or a server that is only read after a failover."""
+
+
 def lock(connection: Connection, name: str, *, patience_s: int) -> None:
     """Hold the account's lock until the transaction ends.
 
-    Raises OperationalError where somebody else holds it for longer than `patience_s`.
+    Raises OperationalError where somebody else holds it for longer than `patience_s`, and a DBAPIError where a new pair
+    could not be written: the provider is not to be asked for one then.
     """
     connection.execute(_PATIENT, {"patience": f"{patience_s}s"})
     connection.execute(_ALONE, {"name": f"tokens of {name}"})
+    connection.execute(_WRITABLE)
 
 
 def read(connection: Connection, name: str) -> StoredTokens | None:

@@ -390,6 +390,7 @@ contact_ledger = Table(
     Column("channel", Text, primary_key=True),
     Column("class", Text, primary_key=True),
     Column("times", ARRAY(Moment), nullable=False),
+    postgresql_with={"fillfactor": "70"},  # room for a second message on the same day
 )
 
 reached = Table(

@@ -158,7 +158,20 @@ def test_a_gateways_page_is_judged_by_its_status(status: int, kind: ErrorKind) -
     assert error.kind is kind
 
 
-@pytest.mark.parametrize("text", ["[]", "7", "{}", '{"error": "Invalid request"}', ""])
+@pytest.mark.parametrize(("status", "left"), [(500, True), (503, True), (408, True), (429, False), (400, False)])
+def test_a_server_that_failed_may_have_taken_it_before(status: int, left: bool) -> None:
+    error = answered(web.Response(status=status, text="<html>"))
+    assert isinstance(error, SendError)
+    assert error.may_have_left is left
+
+
+def test_a_refusal_in_its_own_words_has_not_left() -> None:
+    error = answered(esms_answer("999"))
+    assert isinstance(error, SendError)
+    assert (error.kind, error.may_have_left) == (ErrorKind.TRANSIENT, False)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "7", "{}", '{"error": "Invalid request"}', ""])
 def test_an_answer_without_a_code_leaves_it_uncertain(text: str) -> None:
     error = answered(web.Response(text=text, content_type="application/json"))
     assert isinstance(error, SendError)

@@ -131,6 +131,13 @@ def test_an_answer_without_a_message_leaves_it_uncertain(answer: str) -> None:
     assert refusal_of(web.Response(text=answer, content_type="application/json")).kind is ErrorKind.UNCERTAIN
 
 
+@pytest.mark.parametrize("asked", ["1e400", "1" + "0" * 400])
+def test_a_wait_no_float_can_hold_still_throttles(asked: str) -> None:
+    text = f'{{"ok": false, "error_code": 429, "description": "x", "parameters": {{"retry_after": {asked}}}}}'
+    error = refusal_of(web.Response(status=429, text=text, content_type="application/json"))
+    assert (error.kind, error.retry_after) == (ErrorKind.THROTTLED, 86_400)
+
+
 def moving(*, again: bool = False) -> tuple[Answering, list[str]]:
     """A Telegram where a group has become a supergroup (and `again`: that one, too)."""
     asked: list[str] = []
@@ -356,8 +363,8 @@ def test_a_repetition_has_the_same_key() -> None:
 
 @pytest.mark.parametrize(
     "body", [b"", b"not json", b"[]", b"{}", b'{"update_id": "7"}', b'{"update_id": 7, "message": 5}',
-             b'{"update_id": 7, "message": {"chat": {"id": "x"}}}', b"\xff\xfe"],
+             b'{"update_id": 7, "message": {"chat": {"id": "x"}}}', b"\xff\xfe", b"[" * 200_000],
 )  # fmt: skip
 def test_a_body_that_is_not_telegrams_is_refused(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"Telegram|Expecting"):
+    with pytest.raises(ValueError, match=r"Telegram|Expecting|too deep"):
         telegram(1).parse(request(body))

@@ -367,6 +367,26 @@ def test_an_idle_account_is_kept_fresh(life: timedelta, renewed: bool) -> None:
     run(story())
 
 
+@pytest.mark.parametrize("life", ["9" * 13, "9" * 5000, "-5", "soon", 10**13])
+def test_a_token_is_not_lost_for_a_life_that_cannot_be_true(life: str | int) -> None:
+    async def story() -> None:
+        vault = MemoryVault(lasting(ENDED))
+        async with at(ZaloServer(life=life), vault=vault) as adapter:
+            assert await adapter.keep_fresh()
+        assert vault.pair.access == f"{ACCESS}-1"
+        assert vault.pair.expires_at - datetime.now(UTC) < timedelta(hours=1)
+
+    run(story())
+
+
+@pytest.mark.parametrize("setting", ["app_secret", "oa_secret", "refresh_token"])
+def test_a_secret_with_a_line_break_is_refused_at_the_start_and_not_shown(setting: str) -> None:
+    """In a header it would stop every request half-way; read from a file it happens."""
+    with pytest.raises(ValueError, match="line break") as caught:
+        zalo(1, **{setting: "hidden-secret\n"})
+    assert "hidden-secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("life", ["90000", 90000])
 def test_the_life_of_a_token_may_be_written_as_text_or_number(life: str | int) -> None:
     async def story() -> None:

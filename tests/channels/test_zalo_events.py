@@ -177,6 +177,27 @@ def test_shared_details_without_details_are_still_a_user_who_came() -> None:
     assert (joined.sender, joined.phone, joined.name) == (USER, "", "")
 
 
+ANOTHER_OA = "5554443332221110"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("follow", {"oa_id": ANOTHER_OA, "follower": {"id": USER}}),
+        ("unfollow", {"oa_id": ANOTHER_OA, "follower": {"id": USER}}),
+        ("user_send_text", {"sender": {"id": USER}, "recipient": {"id": ANOTHER_OA}, "message": {"text": "STOP"}}),
+        ("user_submit_info", {"sender": {"id": USER}, "recipient": {"id": ANOTHER_OA}, "info": {"phone": "84912"}}),
+    ],
+)
+def test_what_is_about_another_oa_of_the_same_app_says_nothing(
+    name: str, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its user ids mean nobody here, or somebody else."""
+    assert told(name, **fields) == []
+    assert "another OA" in caplog.text
+    assert [secret for secret in (*PRIVATE, ANOTHER_OA) if secret in caplog.text] == []
+
+
 @pytest.mark.parametrize(
     "name", ["user_feedback", "change_template_status", "change_oa_daily_quota", "oa_send_text", "tomorrows_event"]
 )
@@ -200,6 +221,7 @@ def test_a_repeated_event_has_the_same_key_a_later_one_another_and_no_key_tells_
         b"", b"[]", b"{}", b'{"event_name": 7}', b"\xff", b"[" * 200_000, event("follow"), event("user_send_text"),
         event("user_received_message"), event("user_received_message", message="?"),
     ],
+    ids=["empty", "list", "nothing", "number", "no text", "deep", "nobody", "says nothing", "no receipt", "no message"],
 )  # fmt: skip
 def test_a_body_that_is_not_zalos_is_an_error(body: bytes) -> None:
     with pytest.raises(ValueError):

@@ -152,6 +152,17 @@ def test_the_moved_calendar_is_shown_before_a_launch(outreach: Commands, file: P
     assert said.err.index("2031-03-03 08:30") < said.err.index("thu is running")
 
 
+def test_who_approves_a_newer_version_of_a_running_campaign_need_not_launch_it(outreach: Commands, file: Path) -> None:
+    slug = approved(outreach, file)
+    outreach("campaign", "launch", slug)
+    file.write_text(CAMPAIGN.replace("UBND xã", "UBND phường"), encoding="utf-8")
+    outreach("campaign", "load", file, "--as", "staff@x.vn")
+    outreach("campaign", "submit", slug, "--as", "staff@x.vn")
+    said = outreach("campaign", "approve", slug, "--as", "leader@x.vn")
+    assert "version 2 of thu is approved by leader@x.vn; the campaign stays running" in said.err
+    assert "campaign launch" not in said.err
+
+
 def test_with_approval_off_one_person_suffices_and_is_told_so(outreach: Commands, file: Path) -> None:
     alone = outreach.changed(approval="off")
     alone("campaign", "load", file)

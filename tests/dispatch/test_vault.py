@@ -265,6 +265,63 @@ def test_a_pair_that_could_not_be_stored_is_kept_and_not_asked_for_again(
     assert asyncio.run(Vaults(engine, keys).open("zalo", FIRST).current()) == made
 
 
+def test_it_is_stored_without_anybody_asking_before_another_process_uses_its_forerunner(
+    engine: Engine, database_url: str, keys: KeyRing
+) -> None:
+    own = connect(database_url)
+    vault = Vaults(own, keys, pauses=(), later=0.01).open("zalo", FIRST)
+    chain = Chain(meanwhile=lambda: cut_others(engine))
+
+    async def story() -> None:
+        with pytest.raises(SendError, match="cannot be stored now"):
+            await vault.rotate(await vault.current(), chain.refresh)
+        await asyncio.to_thread(wait_for, "the pair in the database", lambda: stored(engine) is not None)
+
+    asyncio.run(story())
+    own.dispose()
+    assert asyncio.run(Vaults(engine, keys).open("zalo", FIRST).current()).access == "access-1"
+    assert chain.calls == [FIRST]
+
+
+def test_a_child_that_ends_tries_once_more_to_store_it(engine: Engine, database_url: str, keys: KeyRing) -> None:
+    own = connect(database_url)
+    vault = Vaults(own, keys, pauses=(), later=3600).open("zalo", FIRST)
+    chain = Chain(meanwhile=lambda: cut_others(engine))
+
+    async def story() -> None:
+        with pytest.raises(SendError, match="cannot be stored now"):
+            await vault.rotate(await vault.current(), chain.refresh)
+        await vault.aclose()
+
+    asyncio.run(story())
+    own.dispose()
+    assert stored(engine) is not None
+
+
+def test_a_token_is_not_used_up_where_the_next_one_cannot_be_written(
+    engine: Engine, database_url: str, keys: KeyRing
+) -> None:
+    """As on a standby that connections were moved to."""
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    own = connect(database_url)
+    vault, chain = Vaults(own, keys, pauses=()).open("zalo", FIRST), Chain()
+    with pytest.raises(SendError) as caught:
+        rotated(vault, chain)
+    own.dispose()
+    assert caught.value.kind is ErrorKind.THROTTLED
+    assert chain.calls == []
+
+
+def test_whatever_is_wrong_with_the_database_nothing_counts_as_sent(engine: Engine, vaults: Vaults) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE account_tokens"))
+    with pytest.raises(SendError) as caught:
+        asyncio.run(vaults.open("zalo", FIRST).current())
+    assert caught.value.kind is ErrorKind.THROTTLED
+
+
 def test_without_the_database_the_account_waits(keys: KeyRing) -> None:
     away = Vaults(connect("postgresql://nobody@127.0.0.1:9/none"), keys, pauses=()).open("zalo", FIRST)
     chain = Chain()

@@ -32,8 +32,8 @@ from outreach.domain.mistakes import Mistakes
 from outreach.domain.schedule import At, BeforeCase, Cron
 from outreach.domain.segment_file import load_segments
 from outreach.domain.template_files import TemplateFolder
-from outreach.domain.yaml_tree import parse
 from outreach.domain.words import Channel
+from outreach.domain.yaml_tree import parse
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 SEGMENTS = load_segments(CAMPAIGNS / "segments.yaml")

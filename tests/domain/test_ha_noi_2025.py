@@ -257,6 +257,26 @@ def test_everybody_gets_a_whole_text_with_their_salutation(
         assert "max-width:600px" in got.html
 
 
+@pytest.mark.parametrize("kind", ["an old man", "an old woman", "only a name"])
+def test_who_is_old_or_of_unknown_age_gets_no_link_by_sms_in_any_segment(plan: Definition, kind: str) -> None:
+    """The elderly of a rural commune are in `rural` too, and anybody may have a case; `urban` ends at 59."""
+    reached = {one.template for one in plan.messages if one.segment not in ("urban", "business", "officials")}
+    sent = [
+        made(plan, name, "sms", KINDS[kind][0], LINKS[1]).body
+        for name, way in TEXTS
+        if way == "sms" and name in reached
+    ]
+    assert len(sent) >= 7
+    assert [text for text in sent if WEB_ADDRESS.search(text)] == []
+
+
+def test_a_reminder_names_no_office_because_the_home_commune_need_not_have_the_case(plan: Definition) -> None:
+    who = KINDS["an old man"][0]
+    for channel in ("sms", "zalo_zns"):
+        got = made(plan, "hn_nhac_hen", channel, who, LinksView())
+        assert "Đông Anh" not in got.body + " ".join(got.parameters.values())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("template", [name for name, channel in TEXTS if channel == "sms"])
 def test_an_sms_is_short_in_both_forms(plan: Definition, template: str, kind: str) -> None:

@@ -126,10 +126,12 @@ def upgrade() -> None:
     )
     op.execute(UNREACHED)
     op.execute(GATHERED)
+    op.execute("ALTER TABLE contact_ledger SET (fillfactor = 70)")
 
 
 def downgrade() -> None:
     """Take back."""
+    op.execute("ALTER TABLE contact_ledger RESET (fillfactor)")
     op.execute("DROP TRIGGER reached_went ON reached; DROP FUNCTION reached_went()")
     for table in ("unreached", "reach_units", "campaign_people"):
         op.drop_table(table)
