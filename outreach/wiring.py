@@ -73,6 +73,11 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
     engine = connect(found.database_url, name=name)
     ready(engine)
     if not migrate.is_current(engine):
+        if not migrate.known(engine):
+            raise OutreachError(
+                "the database was brought up to date by a newer program than this one: install that version, or"
+                " restore a backup made before"
+            )
         migrate.upgrade(engine)
     client = redis_client(found.redis_url)
     keys = key_ring(chosen)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from outreach.domain.email_addresses import EmailError
 from outreach.domain.phones import PhoneError
+from outreach.domain.spreadsheet_text import as_meant
 from outreach.domain.vietnamese import nfc, search_key
 from outreach.domain.words import Channel
 
@@ -19,8 +20,6 @@ CLEAR = "-"
 """A cell that clears what is stored."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_AFTER_APOSTROPHE = ("=", "+", "-", "@")
-"""Before one of these an apostrophe may stand, so that no spreadsheet takes the cell for a formula."""
 _SPREADSHEET = ("'", "#")
 _FORMULA_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d{1,2}")
@@ -72,8 +71,8 @@ tidy_repeated = lru_cache(maxsize=1 << 14)(tidy)
 
 def _of_a_spreadsheet(text: str) -> str:
     """The text without the apostrophe that keeps a formula from running; raises CellError for a formula's error."""
-    if text[1:2] in _AFTER_APOSTROPHE and text.startswith("'"):
-        return text[1:]
+    if (meant := as_meant(text)) != text:
+        return meant.strip()
     if _FORMULA_ERROR.fullmatch(text):
         raise CellError(
             "a formula that went wrong: mend it in the workbook", "công thức bị lỗi: sửa lại trong bảng tính"

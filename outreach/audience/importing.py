@@ -111,7 +111,7 @@ def import_file(
     with (
         engine.connect() as connection,
         RejectsFile(path, options.rejects_dir, options.language) as rejects,
-        MendFile(options.to_mend, table, options.language) as to_mend,
+        MendFile(options.to_mend, table, options.language, rejects.path) as to_mend,
     ):
         connection.detach()
         work = _Import(connection, table, source, keys, options, rejects, to_mend, progress, stop)

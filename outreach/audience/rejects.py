@@ -17,13 +17,13 @@ from outreach.audience.tables import Table
 from outreach.domain.email_addresses import mask_email
 from outreach.domain.errors import OutreachError
 from outreach.domain.phones import mask_phone
+from outreach.domain.spreadsheet_text import harmless
 
 HEADINGS = ("row", "columns", "values", "reasons")
 SUFFIX = ".rejects.csv"
 REASONS = "Lý do"
 """Heading of the reasons in the file of rows to mend; a list may have such a column: it is left out."""
 _SEPARATOR = "; "
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 _UNIT = re.compile(r"[0-9A-Za-z_.-]{1,10}")
 
 
@@ -72,6 +72,7 @@ class RejectsFile:
         self._file: TextIOWrapper | None = None
 
     def __enter__(self) -> RejectsFile:
+        _replaceable(self.path)
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
@@ -97,7 +98,7 @@ class RejectsFile:
 
     def _write(self, cells: Iterable[str]) -> None:
         if self._file is not None:
-            csv.writer(self._file).writerow([_harmless(cell) for cell in cells])
+            csv.writer(self._file).writerow([harmless(cell) for cell in cells])
 
 
 class MendFile:
@@ -106,8 +107,9 @@ class MendFile:
     Its headings are our own names; columns that were ignored are left out. Rows that are broken as text are not in it.
     """
 
-    def __init__(self, path: Path | None, table: Table, language: str) -> None:
+    def __init__(self, path: Path | None, table: Table, language: str, rejects: Path) -> None:
         self.path = path
+        self._rejects = rejects
         self._table = table
         self._language = language
         self._places = [at for at, name in enumerate(table.columns) if name != IGNORED]
@@ -116,6 +118,10 @@ class MendFile:
     def __enter__(self) -> MendFile:
         if self.path is not None and self.path.resolve() == self._table.path.resolve():
             raise OutreachError(f"{self.path}: this is the list itself: give the rows to mend another file")
+        if self.path is not None and self.path.resolve() == self._rejects.resolve():
+            raise OutreachError(f"{self.path}: this is where the reasons go: give the rows to mend another file")
+        if self.path is not None:
+            _replaceable(self.path)
         return self
 
     def add(self, rejects: Iterable[Reject], rows: Iterable[Record | Broken]) -> None:
@@ -139,18 +145,20 @@ class MendFile:
 
     def _write(self, cells: Iterable[str]) -> None:
         if self._file is not None:
-            csv.writer(self._file).writerow([cell if cell == "-" else _harmless(cell) for cell in cells])
+            csv.writer(self._file).writerow([cell if cell == "-" else harmless(cell) for cell in cells])
+
+
+def _replaceable(path: Path) -> None:
+    """Raise OutreachError for what is there and no ordinary file: a device, a folder."""
+    if path.exists() and not path.is_file():
+        raise OutreachError(f"{path}: cannot be written: it is no ordinary file; choose another file")
 
 
 def _create(path: Path) -> TextIOWrapper:
+    _replaceable(path)
     try:
         path.unlink(missing_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise OutreachError(f"{path}: cannot be written: {error.strerror}") from None
     return os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
-
-
-def _harmless(cell: str) -> str:
-    """The cell as text even for a spreadsheet that takes `=…` for a formula."""
-    return f"'{cell}" if cell.startswith(_RISKY) else cell

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,13 +14,13 @@ from outreach.cli.campaign_life import counted_states
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
-from outreach.domain.errors import OutreachError
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.planning import actions
 from outreach.reach.explanations import explain
 from outreach.reach.listing import after_key, each_line, export_csv, list_deliveries
+from outreach.reach.sheets import private_file
 from outreach.store import campaigns
 from outreach.store.explorer import Wanted
 
@@ -63,22 +62,16 @@ def list_(
 
 def _write(session: Session, slug: str, wanted: Wanted, file: Path) -> int:
     """Write beside the file and put it in its place when it is whole; it holds names, so only its owner may read it."""
-    runtime = session.runtime()
-    draft = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as out:
-                written = export_csv(
-                    runtime.engine, slug, wanted, out, keys=runtime.keys, scope=EVERYTHING,
-                    language=session.settings().language, zone=session.settings().zone,
-                )  # fmt: skip
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutreachError(f"{file}: cannot be written: {error.strerror}; choose another file") from None
-    return written
+    runtime, settings = session.runtime(), session.settings()
+
+    def fill(draft: Path) -> int:
+        with draft.open("w", encoding="utf-8-sig", newline="") as out:
+            return export_csv(
+                runtime.engine, slug, wanted, out, keys=runtime.keys, scope=EVERYTHING, language=settings.language,
+                zone=settings.zone,
+            )  # fmt: skip
+
+    return private_file(file, fill)
 
 
 def _print_all(session: Session, slug: str, wanted: Wanted, limit: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from html import escape
 from itertools import islice
@@ -11,8 +10,8 @@ from typing import TextIO
 
 import segno
 
-from outreach.domain.errors import OutreachError
 from outreach.domain.invitation import VALID_FOR
+from outreach.reach.sheets import private_file
 from outreach.receipts.invitations import Slip
 
 A_PAGE = 24
@@ -40,15 +39,14 @@ body { margin: 0; font: 8.5pt/1.22 "Noto Sans", "DejaVu Sans", Arial, sans-serif
 
 def write_sheet(path: Path, slips: Iterable[Slip]) -> None:
     """Write the labels as a page to print (mode 600: whoever holds it can use them); raises OutreachError."""
-    try:
-        path.unlink(missing_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+
+    def fill(draft: Path) -> int:
+        with draft.open("w", encoding="utf-8") as file:
             file.write(_HEAD)
             _write_pages(file, slips)
-            file.write("</body></html>\n")
-    except OSError as error:
-        raise OutreachError(f"{path}: cannot be written: {error.strerror}; choose another file") from None
+            return file.write("</body></html>\n")
+
+    private_file(path, fill)
 
 
 def _write_pages(file: TextIO, slips: Iterable[Slip]) -> None:

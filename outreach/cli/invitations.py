@@ -12,7 +12,7 @@ import typer
 
 from outreach.cli.invitation_sheet import write_sheet
 from outreach.cli.options import As, Json, UnitCode
-from outreach.cli.output import local, print_json, print_table, say, warn, write_csv
+from outreach.cli.output import local, print_json, print_table, say, warn
 from outreach.cli.session import Session, acting, session_of
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.frozen import EVERYBODY
@@ -22,6 +22,7 @@ from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.segment_file import load_segments
 from outreach.domain.segments import Rule
 from outreach.domain.words import Channel
+from outreach.reach.sheets import Sheet, write_csv
 from outreach.receipts import invitations
 from outreach.receipts.invitations import Slip
 from outreach.store import units
@@ -71,7 +72,8 @@ def invite(
     given = _slips(session, _rule(session, segment), wanted, unit, contact)
     counted = _Counted(given)
     if csv is not None:
-        write_csv(csv, COLUMNS, ((one.contact, one.full_name, one.unit_name, one.link) for one in counted))
+        rows = ((one.contact, one.full_name, one.unit_name, one.link) for one in counted)
+        write_csv(csv, Sheet("invitations", COLUMNS, rows))
     elif sheet is not None:
         write_sheet(sheet, counted)
     written = str(csv or sheet)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +25,6 @@ _WIDE = 140
 """Columns of a table that goes to no terminal."""
 _NAME = 60
 """Up to so many characters what stands in the first column stays on one line; longer texts would hide the others."""
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
 def say(text: str) -> None:
@@ -128,24 +125,3 @@ def progress(what: str) -> Iterator[Told]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done: bar.update(task, completed=done)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write a table for spreadsheets (UTF-8 with BOM, mode 600), cells that would be formulas as text; returns rows."""
-    written = 0
-    try:
-        path.unlink(missing_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow([_harmless(cell) for cell in row])
-                written += 1
-    except OSError as error:
-        raise OutreachError(f"{path}: cannot be written: {error.strerror}; choose another file") from None
-    return written
-
-
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_RISKY) else cell

@@ -18,6 +18,7 @@ from outreach.domain.template_files import load_template, template_names, variab
 from outreach.domain.template_review import Finding, review
 from outreach.domain.template_source import TemplateSource
 from outreach.domain.words import Channel
+from outreach.reach.sheets import private_file
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The template's folder.")]
@@ -156,8 +157,4 @@ def _subject(session: Session, contact: str, wanted: Preview) -> Subject:
 def _write(file: Path, made: Made, channel: Channel) -> None:
     if channel is not Channel.EMAIL:
         raise OutreachError("--html is for --channel email: other channels carry no HTML")
-    try:
-        file.write_text(made.html, encoding="utf-8")
-    except OSError as error:
-        raise OutreachError(f"{file}: cannot be written: {error.strerror}; choose another file") from None
-    file.chmod(0o600)
+    private_file(file, lambda draft: draft.write_text(made.html, encoding="utf-8"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,11 +19,15 @@ from outreach.domain.schedule import AtLaunch, BeforeCase, TooManyOccurrences, o
 from outreach.domain.scope import EVERYTHING
 from outreach.planning.planner import case_window, segment_today
 from outreach.store import audiences, campaigns, runs, segments
+from outreach.store.audiences import CaseWindow
 from outreach.store.campaigns import Campaign
 from outreach.store.runs import NewRun, Run
 from outreach.store.versions import read_version
 
 log = logging.getLogger(__name__)
+
+_LONGEST_STOP = timedelta(days=366)
+"""Reminders missed longer ago than this are not gone through any more."""
 
 
 def schedule_due(engine: Engine, clock: Clock) -> list[int]:
@@ -54,6 +58,7 @@ def _schedule_campaign(engine: Engine, slug: str, now: datetime) -> list[int]:
         made: list[int] = []
         for message in frozen.definition.messages:
             if isinstance(message.schedule, BeforeCase):
+                made += _missed_cases(connection, campaign, frozen, message, message.schedule, now)
                 made += _schedule_cases(connection, campaign, frozen, message, message.schedule, now)
             else:
                 made += _schedule_message(connection, campaign, frozen, message, now)
@@ -94,6 +99,38 @@ def _since(
         return between(after)
     except TooManyOccurrences:  # a schedule of every minute, launched months late: only what may still be sent
         return between(now - message.not_after - timedelta(days=1))
+
+
+def _missed_cases(
+    connection: Connection, campaign: Campaign, frozen: Frozen, message: Message, schedule: BeforeCase, now: datetime
+) -> list[int]:
+    """An expired run for each reminder whose moment came and went while nothing was scheduled (a stop, a pause)."""
+    zone = frozen.definition.zone
+    since = campaign.occurrences_until
+    if since is None:
+        return []
+
+    def moment(day: date) -> datetime:
+        return local_moment(datetime.combine(day, schedule.at), zone)
+
+    first = max(schedule.first, since.astimezone(zone).date(), now.astimezone(zone).date() - _LONGEST_STOP)
+    if moment(first) <= since:
+        first += timedelta(days=1)
+    last = min(schedule.last, now.astimezone(zone).date())
+    while last >= first and moment(last) + message.not_after > now:
+        last -= timedelta(days=1)
+    if last < first:
+        return []
+    ahead = timedelta(days=schedule.days)
+    contacts = segments.select_contacts(
+        frozen.rule(message.segment), scope=EVERYTHING, today=segment_today(frozen, now)
+    )
+    window = CaseWindow(campaign.slug, message.id, first + ahead, last + ahead, frozen.definition.timezone, since)
+    made = []
+    for due in audiences.due_case_dates(connection, contacts, window):
+        missed = _new_run(campaign, frozen, message, moment(due - ahead))
+        made.append(runs.add(connection, missed, state=RunState.EXPIRED, reason="late"))
+    return [run for run in made if run is not None]
 
 
 def _schedule_cases(

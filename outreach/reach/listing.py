@@ -17,6 +17,7 @@ from outreach.domain.errors import OutreachError
 from outreach.domain.phones import mask_phone
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import Scope
+from outreach.domain.spreadsheet_text import harmless
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.reach.explanations import explain
@@ -48,8 +49,6 @@ HEADINGS: Final = {
 """Columns of the CSV and their Vietnamese headings."""
 
 _VIETNAM: Final = ZoneInfo(DEFAULT_TIMEZONE)
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "=", "+", "-", "@")
-"""What makes a spreadsheet run a cell, full-width forms included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +99,6 @@ class Line:
             _local(one.due_at, zone), _local(again, zone), _local(one.sent_at, zone), int(one.proved),
         )  # fmt: skip
         return ["" if value is None else harmless(str(value)) for value in values]
-
-
-def harmless(cell: str) -> str:
-    """The cell as text even for a spreadsheet that takes `=…` for a formula."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_RISKY) else cell
 
 
 def list_deliveries(

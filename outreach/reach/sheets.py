@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final
 
 from openpyxl import Workbook
@@ -17,7 +18,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
 from outreach.domain.errors import OutreachError
-from outreach.reach.listing import harmless
+from outreach.domain.spreadsheet_text import harmless
 
 Cell = str | int | float | None
 MOST_ROWS: Final = 1_048_575
@@ -80,9 +81,10 @@ def write_xlsx(path: Path, *sheets: Sheet) -> int:
 
 def private_file(path: Path, fill: Callable[[Path], int]) -> int:
     """Let `fill` write a draft beside the file and put it in its place when it is whole, for its owner's eyes only."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    if path.exists() and not path.is_file():
+        raise OutreachError(f"{path}: cannot be written: it is no ordinary file; choose another file")
     try:
-        with _made(draft):
+        with _draft(path) as draft:
             written = fill(draft)
             draft.replace(path)
     except OSError as error:
@@ -91,10 +93,13 @@ def private_file(path: Path, fill: Callable[[Path], int]) -> int:
 
 
 @contextmanager
-def _made(draft: Path) -> Iterator[None]:
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+def _draft(path: Path) -> Iterator[Path]:
+    """A file beside `path` with a name of its own: two writers do not meet, and a killed one is in nobody's way."""
+    handle, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    draft = Path(name)
     try:
-        yield
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
 

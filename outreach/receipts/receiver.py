@@ -35,8 +35,12 @@ log = logging.getLogger(__name__)
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 _RETRY = timedelta(minutes=1)
 _PATIENCE = timedelta(days=7)
-_PASSING = frozenset({"40P01", "40001", "55P03"})
-"""SQL states of a lock that could not be had: the next try may have it."""
+_LONGEST_NAME = 500
+"""Characters of what a provider calls an event or a message: the database cannot look up names without bound."""
+_OUT_OF_ORDER = ("08", "53", "57", "58")
+"""Classes of SQL states of a server that is away, full or stopping."""
+_IN_THE_WAY = ("40", "55")
+"""Those of a lock that could not be had: the next try may have it. Any other is about what the server was asked for."""
 _STATES = {
     ReceiptState.ACCEPTED: DeliveryState.ACCEPTED,
     ReceiptState.DELIVERED: DeliveryState.DELIVERED,
@@ -83,7 +87,10 @@ class Receiver:
             raise NotFound(f"there is no account {account_name!r}")
         adapter, account = self.adapters[account_name], self.accounts[account_name]
         adapter.verify(request)
-        return self.take(account.name, adapter.parse(request))
+        told = adapter.parse(request)
+        if any(len(name) > _LONGEST_NAME for event in told for name in (event.event_key, event.provider_id)):
+            raise ValueError("no provider calls anything by so long a name")
+        return self.take(account.name, told)
 
     def take(self, account_name: str, told: Sequence[Event]) -> int:
         """Keep and apply events of an account in one transaction; returns how many were new."""
@@ -148,9 +155,9 @@ class Receiver:
         try:
             with connection.begin_nested():
                 return self._replay(connection, kept)
-        except (OperationalError, InterfaceError):
-            raise
         except DBAPIError as error:
+            if _away(error) or _in_the_way(error):
+                raise
             if len(kept) != 1:
                 return sum(self._replay_all(connection, [one]) for one in kept)
             log.error("a kept event was given up: account=%s error=%s", kept[0].of.account, type(error).__name__)
@@ -229,9 +236,9 @@ class Receiver:
         try:
             with connection.begin_nested():
                 hear(self.joining(connection, account), event)
-        except (OperationalError, InterfaceError):
-            raise
         except Exception as error:
+            if _away(error) or _in_the_way(error):
+                raise
             kind = type(event).__name__
             log.error("an event failed: account=%s kind=%s error=%s", account.name, kind, type(error).__name__)
             return False
@@ -295,7 +302,17 @@ def _away(error: Exception) -> bool:
     """Whether the database itself does not answer: then trying each alone is of no use."""
     if isinstance(error, PoolTimeoutError | InterfaceError):
         return True
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) not in _PASSING
+    return isinstance(error, OperationalError) and (_state(error) == "" or _state(error).startswith(_OUT_OF_ORDER))
+
+
+def _in_the_way(error: Exception) -> bool:
+    """Whether somebody else's lock is to blame."""
+    return isinstance(error, OperationalError) and _state(error).startswith(_IN_THE_WAY)
+
+
+def _state(error: OperationalError) -> str:
+    """Its SQL state; "" where the server said nothing any more."""
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _place(event: Event, known: Mapping[str, tuple[int, int, int | None]]) -> tuple[int, int, int | None] | None:

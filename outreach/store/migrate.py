@@ -15,6 +15,14 @@ _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6F757472  # "outr": one process migrates, the others wait and find it done
 
 
+def known(engine: Engine) -> bool:
+    """Whether this program knows the schema that is there; one of a newer program it does not."""
+    with engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory(str(_FOLDER))
+    return present is None or present in {script.revision for script in scripts.walk_revisions()}
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to `revision`; does nothing where it is there already."""
     _run(engine, lambda config: command.upgrade(config, revision))

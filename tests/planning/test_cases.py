@@ -77,6 +77,24 @@ def test_a_case_that_came_late_is_reminded_of_while_it_still_helps(world: World)
     assert len(world.runs()) == 2
 
 
+def test_reminders_missed_while_nothing_was_scheduled_are_on_the_record_as_late(world: World) -> None:
+    world.person("An", phone="+84912000001")
+    world.person("Bình", phone="+84912000002")
+    world.case("An", WEDNESDAY + timedelta(days=1))
+    world.case("Bình", WEDNESDAY + timedelta(days=4), name="H2")
+    world.launch(REMINDER)
+    world.plan()
+    world.later(days=4)
+    for _ in range(2):
+        world.plan()
+        found = [(run.scheduled_for, run.state, run.reason) for run in world.runs()]
+        assert found == [
+            (datetime(2026, 11, 24, 1, 30, tzinfo=UTC), "expired", "late"),
+            (datetime(2026, 11, 27, 1, 30, tzinfo=UTC), "sending", ""),
+        ]
+    assert [row.name for row in world.rows()] == ["Bình"]
+
+
 def test_a_closed_case_is_not_reminded_of(world: World) -> None:
     world.person("An", phone="+84912000001")
     world.case("An", WEDNESDAY, state="closed")

@@ -11,9 +11,10 @@ import pytest
 
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.scope import EVERYTHING, Scope
+from outreach.domain.spreadsheet_text import harmless
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
-from outreach.reach.listing import HEADINGS, Line, after_key, each_line, export_csv, harmless, list_deliveries
+from outreach.reach.listing import HEADINGS, Line, after_key, each_line, export_csv, list_deliveries
 from outreach.store.explorer import Wanted
 from tests.reach.reach_world import OFFICER, RURAL, URBAN, ReachWorld, campaign, message
 

@@ -157,3 +157,13 @@ def test_while_the_database_is_away_nobody_is_told_it_was_kept(
     with pytest.raises(OperationalError):
         away.take("sms-main", [receipt(world, places[0], "k")])
     assert citizens.select("SELECT 1 FROM raw_events") == []
+
+
+def test_one_that_the_database_cannot_take_fails_alone(
+    citizens: Citizens, world: World, places: list[tuple[int, int]]
+) -> None:
+    """A key too long for its index is an error of the same class as a server that is away; only the latter is all's."""
+    endless = receipt(world, places[1], "".join(chr(0x4E00 + n) for n in range(6000)))
+    answers = citizens.receiver._take_all([Told(SMS, [receipt(world, places[0], "good")]), Told(SMS, [endless])])
+    assert answers[0] == 1
+    assert isinstance(answers[1], OperationalError)
