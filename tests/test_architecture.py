@@ -40,6 +40,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "cascades.due": "what is due in a cascade, by run; gives no person",
     "cascades.take": "hands the people of a run on to its next channel; gives their number",
     "cascades.reach_with_others": "counts those handed on as reached with a shared address; gives nothing",
+    "cascades.follow_the_failed": "lets those who share a failed address go on; gives nothing",
     "cascades.reach_in_the_end": "counts everyone of ended runs whose shared address was reached; gives nothing",
     "claims.open_runs": "runs with work for an account; gives no person",
     "claims.claim": "the sending itself: works for all",

@@ -41,6 +41,7 @@ def _hand_on(engine: Engine, waiting: Waiting, accounts: Mapping[str, Account], 
             cascades.remember(connection)
             plan_steps(connection, run, frozen, due, first=waiting.step + 1, now=now, accounts=accounts, batch=True)
             cascades.reach_with_others(connection, run.id, now)
+            cascades.follow_the_failed(connection, run.id, now)
             if run.state is RunState.DONE:
                 runs.move(connection, run, RunState.SENDING, finished_at=None)
     return handed_on

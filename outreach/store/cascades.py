@@ -133,6 +133,27 @@ def reach_with_others(connection: Connection, run: int, now: datetime) -> None:
     connection.execute(_REACHED_BEFORE, {"run": run, "now": now})
 
 
+_FOLLOW_THE_FAILED = text(
+    """
+UPDATE deliveries s SET cascade_at = :now
+FROM handed_on h, runs r
+WHERE r.id = :run AND s.run_id = :run AND s.recipient_kind = 'contact' AND s.recipient_id = h.contact_id
+    AND s.state = 'suppressed' AND s.reason = 'shared_address' AND s.cascade_at IS NULL
+    AND r.mode = 'cascade' AND s.step + 1 < cardinality(r.steps)
+    AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE n.run_id = :run AND n.recipient_kind = 'contact'
+        AND n.recipient_id = s.recipient_id AND n.subject_id = s.subject_id AND n.step > s.step)
+    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = :run AND d.recipient_kind = 'contact'
+        AND d.recipient_id = s.shared_with AND d.channel = s.channel AND d.subject_id = 0
+        AND d.state = 'failed' AND d.cascade_at IS NULL)
+"""
+)
+
+
+def follow_the_failed(connection: Connection, run: int, now: datetime) -> None:
+    """Those of `handed_on` who now share an address that failed before, and whose owner has gone on, go on as well."""
+    connection.execute(_FOLLOW_THE_FAILED, {"run": run, "now": now})
+
+
 def reach_in_the_end(connection: Connection, runs: Sequence[int], now: datetime) -> None:
     """Count everyone of ended runs whose shared address was reached.
 

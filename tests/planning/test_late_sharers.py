@@ -72,6 +72,24 @@ def test_who_joins_a_number_whose_message_is_on_its_way_is_reached_when_it_arriv
     assert reached(family) == {family.people["An"], family.people["Bình"]}
 
 
+def test_who_joins_a_number_that_has_failed_goes_on_to_the_next_channel(world: World) -> None:
+    """The number failed, and its owner has gone on, before An came to it; neither has a chat."""
+    longer = EMAIL_THEN_SMS.replace("[email, sms]", "[email, sms, telegram]")
+    world.person("An", phone="+84912000001", email="an@example.vn")
+    world.person("Bình", phone="+84912000001")
+    world.launch(longer.replace("text: {", 'text: {telegram: "Kính chào", '))
+    world.plan()
+    becomes(world, "Bình", "sms", DeliveryState.SENDING, DeliveryState.FAILED)
+    cascade_due(world.engine, world.accounts, world.clock)
+    becomes(world, "An", "email", DeliveryState.SENDING, DeliveryState.FAILED)
+    for _ in range(2):
+        cascade_due(world.engine, world.accounts, world.clock)
+    assert ("An", "sms", "suppressed", "shared_address") in world.states()
+    assert {("An", "telegram", "suppressed", "no_address"), ("Bình", "telegram", "suppressed", "no_address")} <= set(
+        world.states()
+    )
+
+
 def test_a_proof_that_crosses_the_cascade_counts_for_the_late_sharer_when_the_run_ends(world: World) -> None:
     """The receipt's statement has begun before the sharer's row is there, and ends after it."""
     world.person("Chi", phone="+84912000009")
