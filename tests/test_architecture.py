@@ -46,6 +46,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "claims.claim": "the sending itself: works for all",
     "claims.due_lanes": "which accounts have work; gives no person",
     "claims.stranded": "recovery after a kill: works for all",
+    "consent_sql.agreed_to_advertising": "a condition of queries on contacts the caller has; gives no person",
     "deliveries.advance": "records and receipts: work for all",
     "deliveries.advance_where": "expiry and cancelling: work for whole runs",
     "deliveries.retry": "a decision about a whole campaign",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from unicodedata import category
 from zoneinfo import ZoneInfo
 
 from outreach.domain.email_addresses import EmailError
@@ -34,6 +35,8 @@ _SERIAL_ZERO = date(1899, 12, 30)
 """Day 0 of Excel's count, from the first of March 1900 on (before it, Excel has a day too many)."""
 _YEAR = re.compile(r"\d{4}")
 _FIRST_YEAR = 1900
+_OLDEST = 120
+"""Years: nobody is older; an earlier day stands for one that is not known (01/01/1900), or is a slip."""
 
 
 class CellError(ValueError):
@@ -81,10 +84,13 @@ def _of_a_spreadsheet(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with single spaces; raises CellError for a line break."""
-    if "\n" in text:
+    """The text with single plain spaces and without signs nobody sees; raises CellError for a line break."""
+    if "\n" in text or "\r" in text:
         raise CellError("holds a line break", "có dấu xuống dòng")
-    return text if "  " not in text and "\t" not in text else " ".join(text.split())
+    if text.isascii() or text.isprintable():
+        return text if "  " not in text and "\t" not in text else " ".join(text.split())
+    seen = text if text.isprintable() else "".join(sign for sign in text if category(sign) != "Cf")
+    return " ".join(seen.split())
 
 
 def full_name(text: str) -> str:
@@ -120,15 +126,24 @@ def external_id(text: str) -> str:
     return one_line(text)
 
 
-def birth_date(text: str, today: date, *, serials: bool = False) -> date:
-    """A day from 1900 to `today`; a year alone is its first of January.
+def birth_date(text: str, today: date, *, serials: bool = False) -> tuple[date, bool]:
+    """A day of the last 120 years, and whether it was put right; a year alone is its first of January.
 
-    `serials`: five digits are Excel's count of days, as a workbook holds a date that was not formatted as one.
+    `serials`: as a workbook holds it, which counts days: five digits are a date that was not formatted as one, and a
+    day of 1905 is a year that was (1956 days after the beginning of the count).
     """
-    serial = serials and _SERIAL.fullmatch(text)
-    day = _SERIAL_ZERO + timedelta(days=int(text)) if serial else calendar_day(text)
-    if day.year < _FIRST_YEAR:
-        raise CellError(f"before {_FIRST_YEAR}", f"trước năm {_FIRST_YEAR}")
+    if serials and _SERIAL.fullmatch(text):
+        return _plausible(_SERIAL_ZERO + timedelta(days=int(text)), today), True
+    day = calendar_day(text)
+    year = (day - _SERIAL_ZERO).days
+    if serials and _ISO.fullmatch(text) and _FIRST_YEAR <= year <= today.year:
+        return _plausible(date(year, 1, 1), today), True
+    return _plausible(day, today), False
+
+
+def _plausible(day: date, today: date) -> date:
+    if day.year < today.year - _OLDEST:
+        raise CellError(f"more than {_OLDEST} years ago", f"cách đây hơn {_OLDEST} năm")
     if day > today:
         raise CellError("in the future", "ở tương lai")
     return day

@@ -22,6 +22,8 @@ _ALIASES = {
 _CARRIER = "cp1252"
 """How the bytes of text of the old fonts are read: every sign is a Western letter."""
 SAMPLES = 3
+_NAMED = 5
+"""Columns a question names."""
 _FAMILY_NAMES = """
     nguyễn trần lê phạm hoàng huỳnh phan vũ võ đặng bùi đỗ hồ ngô dương lý đào đoàn vương trịnh trương đinh lâm phùng
     mai tô hà tạ chu châu cao thái lưu lương lò vàng nông triệu quàng cầm lã mã từ tống
@@ -46,7 +48,7 @@ class Asked:
             return cls(None, tuple(Legacy(word) for word in words), explicit=True)
         try:
             "".encode(words[0])
-        except LookupError:
+        except (LookupError, UnicodeError):
             words = []
         if len(words) != 1:
             known = "utf-8, utf-16, windows-1258, tcvn3 or vni"
@@ -167,7 +169,9 @@ def in_doubt(where: str, readings: Mapping[int, Reading], names: Sequence[str]) 
         if _compare(heading, reading.legacy) > 0:
             samples[heading] = to_unicode(heading, reading.legacy)
         samples |= {word: to_unicode(word, reading.legacy) for word in reading.words}
-    columns = ", ".join(f'"{_shown(names, place)}"' for place in sorted(readings))
+    columns = ", ".join(f'"{_shown(names, place)}"' for place in sorted(readings)[:_NAMED])
+    if len(readings) > _NAMED:
+        columns += f" and {len(readings) - _NAMED:,} more"
     what = f"the text of {columns} looks like {' and '.join(font.spoken for font in fonts)}, not Unicode"
     return EncodingInDoubt(where, what, ",".join(fonts), list(samples.items())[:SAMPLES])
 

@@ -17,6 +17,9 @@ IGNORED = "-"
 """Stands for a column that is not read."""
 
 _ATTR = re.compile(r"attr\.([\w-]{1,60})")
+_TOLD = 10
+"""Unknown columns that are named."""
+_PERSONAL = re.compile(r"\d(?:[ .-]?\d){6}|@|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 _ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]|\*|^\s*\d+\s*[.)]")
 """What people add to a heading: `Số điện thoại (nếu có)`, `Họ và tên *`, `2. Ngày sinh`."""
 
@@ -88,6 +91,12 @@ class HeadingReader:
         if len(cells) > MAX_COLUMNS:
             raise OutreachError(f"{where}: {len(cells):,} columns: at most {MAX_COLUMNS} are read; remove the others")
         found = tuple(self._column(cell) for cell in cells)
+        if not any(found) and any(map(_is_of_somebody, cells)):
+            wanted = ", ".join(self._vocabulary.required)
+            raise OutreachError(
+                f"{where}: this looks like somebody's row, not like headings: write a line above it that names the "
+                f"columns ({wanted} and others)"
+            )
         columns = self._vocabulary.arrange(tuple(name or "" for name in found))
         if mistakes := self._mistakes(cells, found, columns):
             raise OutreachError(f"{where}: the heading line: " + "; ".join(mistakes))
@@ -97,7 +106,8 @@ class HeadingReader:
         vocabulary = self._vocabulary
         spoken = [*vocabulary.names, *(other for others in vocabulary.names.values() for other in others)]
         strange = [_shown(cell) for cell, name in zip(cells, found, strict=True) if name is None]
-        told = [unknown("column", cell, spoken) for cell in strange]
+        told = [unknown("column", cell, spoken) for cell in strange[:_TOLD]]
+        told += [f"and {len(strange) - _TOLD} more unknown columns"] if len(strange) > _TOLD else []
         doubles = {name for name in columns if name not in ("", IGNORED) and columns.count(name) > 1}
         told += [f'"{name}" stands there more than once' for name in sorted(doubles)]
         told += [f'"{name}" is missing' for name in vocabulary.missing(columns)]
@@ -119,6 +129,11 @@ class HeadingReader:
         if attribute := _ATTR.fullmatch(text):
             return ATTR + attribute[1]
         return self._known.get(_fold(_ASIDE.sub(" ", text)))
+
+
+def _is_of_somebody(cell: str) -> bool:
+    """Whether a cell holds a number, an address or a date, which no heading does: it is not to be shown."""
+    return _PERSONAL.search(cell) is not None
 
 
 def _shown(cell: str) -> str:

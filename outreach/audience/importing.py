@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
+from outreach.audience.date_order import DateOrder, check_dates
 from outreach.audience.headings import Wishes
 from outreach.audience.person_columns import PEOPLE
 from outreach.audience.person_rows import Read, RowReader, Surroundings
@@ -36,7 +37,8 @@ class ImportOptions:
 
     `encoding` None: UTF-8, or UTF-16 with its mark; `sheet` None: the only one of a workbook; `wishes`: columns to
     ignore and what others mean. `rejects_dir` None: beside the file; `to_mend`: a file for the rejected rows
-    themselves; `language`: of the reasons, `vi` or English. `dry_run` stores nothing. `zone`: of dates and times.
+    themselves; `language`: of the reasons, `vi` or English. `dry_run` stores nothing. `zone`: of dates and times;
+    `dates`: their order (None: the day first, unless that cannot be).
     """
 
     today: date
@@ -51,6 +53,7 @@ class ImportOptions:
     wishes: Wishes = field(default_factory=Wishes)
     to_mend: Path | None = None
     language: str = "en"
+    dates: DateOrder | None = None
 
     @property
     def choice(self) -> Choice:
@@ -108,6 +111,7 @@ def import_file(
     """
     check_source(source)
     table = open_table(path, PEOPLE, options.choice)
+    check_dates(table, options.dates)
     with (
         engine.connect() as connection,
         RejectsFile(path, options.rejects_dir, options.language) as rejects,
@@ -244,7 +248,9 @@ class _Import:
     def _surroundings(self) -> Surroundings:
         options, serials = self.options, bool(self.table.notes.sheet)
         paths = units.paths(self.connection)
-        return Surroundings(self.keys, paths, options.today, options.zone, options.accounts, options.scope, serials)
+        return Surroundings(
+            self.keys, paths, options.today, options.zone, options.accounts, options.scope, serials, options.dates
+        )
 
     def _report(self) -> ImportReport:
         total, rejected, notes = self.total, self.rejects.written, self.table.notes

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from outreach.audience import cells
 from outreach.audience.cells import CLEAR, CellError
+from outreach.audience.date_order import DateOrder, reordered
 from outreach.audience.headings import ATTR, IGNORED
+from outreach.audience.no_person import NO_PERSON, is_no_person
 from outreach.audience.records import Record
 from outreach.audience.rejects import Problem, Reject, mask
 from outreach.domain.email_addresses import parse_email
@@ -27,7 +29,7 @@ from outreach.store.contact_import import Filled, StagedAddress, StagedConsent, 
 class Surroundings:
     """What rows are read against. `unit_paths`: every unit's path by code; `accounts`: to which account ids belong.
 
-    `serials`: a birth date of five digits is a spreadsheet's count of days.
+    `serials`: dates come from a workbook, which counts days; `order`: what was said of their order.
     """
 
     keys: KeyRing
@@ -37,6 +39,7 @@ class Surroundings:
     accounts: Mapping[Channel, str]
     scope: Scope
     serials: bool = False
+    order: DateOrder | None = None
 
 
 @dataclass(slots=True)
@@ -147,6 +150,8 @@ def _as_a_whole(draft: _Draft, problems: list[Problem]) -> list[Problem]:
     problems = problems + found
     if not person.full_name and not any(problem.column == "full_name" for problem in problems):
         found.append(Problem("full_name", "", "the name is empty", "thiếu họ tên"))
+    if person.kind != "business" and is_no_person(person.full_name):
+        found.append(Problem("full_name", mask("full_name", person.full_name), *NO_PERSON))
     if person.guardian is not None and person.guardian == person.external_id:
         what = ("a person cannot be their own guardian", "không ai là người giám hộ của chính mình")
         found.append(Problem("guardian_external_id", "", *what))
@@ -176,7 +181,8 @@ def _consent(draft: _Draft) -> StagedConsent | None:
         return None
     if "purpose" not in given or "date" not in given:
         raise CellError("a consent needs its purpose and its date", "sự đồng ý phải có mục đích và ngày")
-    moment = cells.moment(given["date"], draft.around.zone, without_time=time(0))
+    told = reordered(given["date"], draft.around.order)
+    moment = cells.moment(told, draft.around.zone, without_time=time(0))
     if moment.date() > draft.around.today:
         raise CellError("the consent's date is in the future", "ngày đồng ý ở tương lai")
     texts = {name: given.get(name, "") for name in ("channel", "method", "evidence")}
@@ -202,8 +208,10 @@ def _external_id(draft: _Draft, text: str) -> None:
 def _birth_date(draft: _Draft, text: str) -> None:
     around = draft.around
     if text != CLEAR:
-        draft.person.birth_date = cells.birth_date(text, around.today, serials=around.serials)
-        draft.mended |= around.serials and len(text) == 5
+        told = reordered(text, around.order)
+        day, counted = cells.birth_date(told, around.today, serials=around.serials)
+        draft.person.birth_date = day
+        draft.mended |= counted or told != text
     draft.person.filled |= Filled.BIRTH_DATE.value
 
 

@@ -91,7 +91,8 @@ def _chosen(book: CalamineWorkbook, wanted: str) -> CalamineSheet:
 def _write(sheet: CalamineSheet) -> None:
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="replace", newline="", write_through=False)
     first = (sheet.start or (0, 0))[0] + 1
-    out.write(json.dumps({"sheet": sheet.name, "rows": sheet.height, "merged": _merged(sheet)}) + "\n")
+    about = {"sheet": sheet.name, "rows": sheet.height, "merged": _merged(sheet), "tall": _tall(sheet)}
+    out.write(json.dumps(about) + "\n")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows(_filled(sheet.iter_rows(), first))
     out.flush()
@@ -103,6 +104,13 @@ def _merged(sheet: CalamineSheet) -> list[tuple[int, int, int]]:
     left = (sheet.start or (0, 0))[1]
     ranges = sheet.merged_cell_ranges or []
     return [(top[0] + 1, top[1] - left, end[1] - left) for top, end in ranges if end[1] > top[1]][:1000]
+
+
+def _tall(sheet: CalamineSheet) -> list[tuple[int, int, int]]:
+    """Cells of one column merged downwards: first and last row number, and the column from the first filled one."""
+    left = (sheet.start or (0, 0))[1]
+    ranges = sheet.merged_cell_ranges or []
+    return [(top[0] + 1, end[0] + 1, top[1] - left) for top, end in ranges if end[0] > top[0] and end[1] == top[1]]
 
 
 def _filled(rows: Iterable[Sequence[object]], first: int) -> Iterable[list[str]]:

@@ -10,13 +10,15 @@ from typing import Protocol
 
 from outreach.audience.delimited import Delimited
 from outreach.audience.encodings import Asked, Reading, in_doubt, read_columns
-from outreach.audience.headings import IGNORED, HeadingReader, Vocabulary, Wishes
+from outreach.audience.headings import IGNORED, MAX_COLUMNS, HeadingReader, Vocabulary, Wishes
 from outreach.audience.records import Broken, Record
 from outreach.audience.text_lines import check_text, first_bytes
 from outreach.audience.workbook import Sheet, is_workbook, read_sheet
 from outreach.domain.errors import OutreachError
 from outreach.domain.legacy_text import Legacy, to_unicode
 
+_WIDEST = MAX_COLUMNS + 1
+"""Cells of a row that are looked at to find the headings and the fonts: wider lists are refused."""
 SAMPLED = 2000
 """Rows from the top that tell whether a column is text of an old font."""
 _NAMES = ("full_name", "family_name", "middle_name", "given_name")
@@ -107,7 +109,8 @@ def open_table(path: Path, vocabulary: Vocabulary, choice: Choice | None = None)
     sources, carried = _sources(path, choice.sheet, asked)
     found = _find_headings(sources, reader, asked)
     source, place = found.source, str(path)
-    sample = [found.cells, *source.sample(found.line, len(found.cells), SAMPLED)]
+    rows = source.sample(found.line, len(found.cells), SAMPLED)
+    sample = [cells[:_WIDEST] for cells in (found.cells, *rows)]
     readings = _readings(place, found, read_columns(sample), asked, carried=carried)
     headings = [
         to_unicode(cell, readings[at].legacy) if found.legacy and at in readings else cell
@@ -143,7 +146,8 @@ def _find_headings(sources: Sequence[Source], reader: HeadingReader, asked: Aske
     for source in sources:
         for place, (line, cells) in enumerate(source.head()):
             for font in fonts:
-                read = cells if font is None else [to_unicode(cell, font) for cell in cells]
+                near = cells[:_WIDEST]
+                read = near if font is None else [to_unicode(cell, font) for cell in near]
                 known = reader.recognised(read)
                 score = (known > 0 and reader.is_complete(read), known, -place, len(cells))
                 if (known or place == 0) and (best is None or score > best.score):

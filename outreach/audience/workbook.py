@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -44,11 +44,15 @@ def is_workbook(head: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The filled rows of one sheet. `merged`: row, first and last column of cells merged side by side."""
+    """The filled rows of one sheet. `merged`: row, first and last column of cells merged side by side.
+
+    `tall`: by the row and column they begin in, the last row of cells merged downwards.
+    """
 
     name: str
     height: int
     merged: frozenset[tuple[int, int, int]]
+    tall: Mapping[tuple[int, int], int]
     _data: IO[bytes]
     _start: int
 
@@ -75,9 +79,11 @@ class Sheet:
 
     def records(self, after: int, width: int) -> Iterator[Record | Broken]:
         """The rows below row `after`, as wide as the headings."""
+        downwards = _Downwards(self.tall)
         for line, cells in self.rows():
             if line <= after or not any(cell and not cell.isspace() for cell in cells):
                 continue
+            downwards.fill(line, cells)
             if sum(map(len, cells)) > MAX_LINE:
                 yield Broken(line, f"the row is longer than {MAX_LINE:,} characters", "dòng quá dài")
             elif excess := excess_cells(cells, width):
@@ -88,6 +94,25 @@ class Sheet:
                 )
             else:
                 yield Record(line, cells)
+
+
+class _Downwards:
+    """What stands in cells that are merged downwards, for the rows below: a commune beside all of its people."""
+
+    def __init__(self, tall: Mapping[tuple[int, int], int]) -> None:
+        self._tall = tall
+        self._columns = sorted({column for _, column in tall})
+        self._now: dict[int, tuple[int, str]] = {}
+
+    def fill(self, line: int, cells: list[str]) -> None:
+        """Fill in the row that is number `line`; rows come from the top."""
+        for column in self._columns:
+            last, text = self._now.get(column, (0, ""))
+            if (line, column) in self._tall and column < len(cells):
+                self._now[column] = (self._tall[line, column], cells[column])
+            elif line <= last:
+                cells.extend([""] * (column + 1 - len(cells)))
+                cells[column] = cells[column] or text
 
 
 def read_sheet(path: Path, sheet: str | None) -> Sheet:
@@ -113,7 +138,8 @@ def read_sheet(path: Path, sheet: str | None) -> Sheet:
     data.seek(0)
     about = json.loads(data.readline())
     merged = frozenset((row, first, last) for row, first, last in about["merged"])
-    return Sheet(about["sheet"], about["rows"], merged, data, data.tell())
+    tall = {(first, column): last for first, last, column in about["tall"]}
+    return Sheet(about["sheet"], about["rows"], merged, tall, data, data.tell())
 
 
 def _check_archive(path: Path) -> None:

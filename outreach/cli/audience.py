@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from outreach.audience.date_order import DateOrder
 from outreach.audience.headings import Wishes
 from outreach.audience.importing import ImportOptions, ImportReport, import_file
 from outreach.audience.synthetic import synthesise as invent
@@ -86,6 +87,10 @@ def import_(
         Path | None,
         typer.Option("--to-mend", metavar="FILE", help="Write the rows left out here, whole, to be mended."),
     ] = None,
+    dates: Annotated[
+        DateOrder | None,
+        typer.Option("--dates", help="dmy: the day comes first; mdy: the month; swapped: a spreadsheet mixed them up."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Store the good rows of a list; write the others to a rejects file with row, column and reason."""
@@ -93,14 +98,15 @@ def import_(
     session = session_of(context)
     runtime = session.runtime()
     options = import_options(session, encoding=encoding, dry_run=dry_run, sheet=sheet, columns=columns)
-    command = Command(("outreach", "audience", "import"), file, (("--source", None if source == "main" else source),))
+    given = (("--source", None if source == "main" else source), ("--dates", None if dates is None else str(dates)))
+    command = Command(("outreach", "audience", "import"), file, given)
 
     def run(how: ImportOptions, told: Callable[[int, int], None], stop: Callable[[], bool], /) -> ImportReport:
         return import_file(
             runtime.engine, file, source=source, keys=runtime.keys, options=how, progress=told, stop=stop
         )
 
-    report = import_list(command, replace(options, to_mend=to_mend), run)
+    report = import_list(command, replace(options, to_mend=to_mend, dates=dates), run)
     tell_import(file, asdict(report), dry_run=dry_run, as_json=as_json)
 
 

@@ -105,8 +105,12 @@ def _heading(message: str, sample: Sample) -> str:
 
 def _size(sample: Sample) -> str:
     if sample.accented_parts is None:
-        return f"{sample.parts} parts ({sample.encoding})"
-    return f"unaccented: {sample.parts} parts instead of {sample.accented_parts} ({sample.encoding})"
+        return f"{_parts(sample.parts)} ({sample.encoding})"
+    return f"unaccented: {_parts(sample.parts)} instead of {sample.accented_parts} ({sample.encoding})"
+
+
+def _parts(count: int | None) -> str:
+    return "1 part" if count == 1 else f"{count} parts"
 
 
 def _words(sample: Sample) -> str:

@@ -67,7 +67,8 @@ def _play(on: Stage, people: int, seed: int) -> dict[str, Any]:
     slug, figures = steps.approved(on, lambda file: load_campaign(on.runtime, file, who=steps.STAFF))
     if figures is not None:
         say(f"{slug}: loaded by {steps.STAFF}, approved by {steps.LEADER}; one run of each message:")
-        say("; ".join(f"{one.message} {one.audience:,} people, {one.cost:,} VND" for one in figures.messages))
+        for one in figures.messages:
+            say(f"  {one.message}: {one.audience:,} people, {one.cost:,} VND")
     await_web(on)
     steps.launch(on, slug)
     sending = time.monotonic()

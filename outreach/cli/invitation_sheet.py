@@ -11,11 +11,14 @@ from typing import TextIO
 import segno
 
 from outreach.domain.invitation import VALID_FOR
+from outreach.domain.words import Channel
 from outreach.reach.sheets import private_file
 from outreach.receipts.invitations import Slip
 
 A_PAGE = 24
 """Labels of 70 × 37 mm, three columns, eight rows: a common kind of label sheet."""
+
+_NAMES = {Channel.ZALO_OA: "Zalo", Channel.TELEGRAM: "Telegram"}
 
 _HEAD = """<!doctype html>
 <html lang="vi"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Giấy mời nhận thông báo</title>
@@ -58,9 +61,10 @@ def _write_pages(file: TextIO, slips: Iterable[Slip]) -> None:
 
 
 def _label(slip: Slip) -> str:
+    ways = ", ".join(_NAMES[one] for one in slip.ways)
     code = segno.make(slip.link, error="m").svg_inline(border=1, omitsize=True)
     return (
         f'<article class="slip">{code}<div><b>{escape(slip.full_name)}</b><p class="unit">{escape(slip.unit_name)}</p>'
-        f"<p>Quét mã để nhận thông báo qua Zalo, Telegram. Dùng một lần, trong {VALID_FOR.days} ngày.</p>"
+        f"<p>Quét mã để nhận thông báo qua {ways}. Dùng một lần, trong {VALID_FOR.days} ngày.</p>"
         f'<p class="link">{escape(slip.link)}</p></div></article>\n'
     )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from outreach.cli.invitation_sheet import write_sheet
-from outreach.cli.options import As, Json, UnitCode
+from outreach.cli.options import MOST_ID, As, Json, UnitCode
 from outreach.cli.output import local, print_json, print_table, say, warn
 from outreach.cli.session import Session, acting, session_of
 from outreach.domain.errors import NotFound, OutreachError
@@ -49,11 +49,13 @@ def invite(
     segment: Annotated[
         str | None, typer.Argument(metavar="[SEGMENT]", help="A name from campaigns/segments.yaml. Default: everybody.")
     ] = None,
-    contact: Annotated[int | None, typer.Option("--contact", metavar="ID", help="Only this person.")] = None,
+    contact: Annotated[
+        int | None, typer.Option("--contact", metavar="ID", min=1, max=MOST_ID, help="Only this person.")
+    ] = None,
     unit: UnitCode = None,
     channel: Annotated[
         Channel | None,
-        typer.Option("--channel", help="Those without an address on it. Default: on neither Zalo nor Telegram."),
+        typer.Option("--channel", help="zalo_oa or telegram: those without an address on it. Default: on neither."),
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a table: name, unit, link.")] = None,
     sheet: Annotated[
@@ -79,7 +81,8 @@ def invite(
     written = str(csv or sheet)
     if as_json:
         print_json({"invitations": counted.written, "without_channel": counted.nowhere, "file": written})
-    say(f"{counted.written:,} invitations, valid for {VALID_FOR.days} days, in {written}; keep the file to yourself")
+    how_many = "1 invitation" if counted.written == 1 else f"{counted.written:,} invitations"
+    say(f"{how_many}, valid for {VALID_FOR.days} days, in {written}; keep the file to yourself")
     if counted.nowhere:
         say(f"{counted.nowhere:,} people were left out: no account serves where they live")
 
@@ -158,6 +161,8 @@ def arrivals(
     runtime = session.runtime()
     scope = Scope(path="", who=acting(who))
     if link is not None:
+        if not all(0 < number <= MOST_ID for number in link):
+            raise OutreachError("--link takes the number of an arrival, as this list shows it, and that of a contact")
         name = invitations.link(runtime.receiver(), link[0], link[1], scope=scope)
         if as_json:
             print_json({"arrival": link[0], "contact": link[1]})

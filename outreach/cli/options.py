@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+MOST_ID = 2**63 - 1
+"""The largest number of a contact, or of anything else that is stored."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 As = Annotated[
     str | None,

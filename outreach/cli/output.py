@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -23,13 +25,19 @@ from outreach.domain.errors import OutreachError
 
 _WIDE = 140
 """Columns of a table that goes to no terminal."""
-_NAME = 60
-"""Up to so many characters what stands in the first column stays on one line; longer texts would hide the others."""
+_NAME, _ID = 32, 60
+"""Up to so many characters a name or (without a blank) an id stays on one line in the first column, though the table is
+too wide; longer ones fold there, before dates and words of the other columns do."""
 
 
 def say(text: str) -> None:
     """A line for the person at the keyboard, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say_long(text: str) -> None:
+    """A paragraph on stderr, broken between words at the width of the terminal."""
+    say(fill(text, width=max(20, get_terminal_size().columns), break_long_words=False, break_on_hyphens=False))
 
 
 def warn(text: str) -> None:
@@ -75,7 +83,7 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Tabl
     numeric = [bool(listed) and all(_is_number(row[at]) for row in listed) for at in range(len(columns))]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for at, name in enumerate(columns):
-        whole = at == 0 and all(len(row[0]) <= _NAME for row in listed)
+        whole = at == 0 and all(len(row[0]) <= (_NAME if " " in row[0] else _ID) for row in listed)
         table.add_column(Text(name), justify="right" if numeric[at] else "left", overflow="fold", no_wrap=whole)
     for row in listed:
         table.add_row(*(Text(cell) for cell in row))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from outreach.cli.options import Json, Slug
-from outreach.cli.output import print_json, print_table, say
+from outreach.cli.output import print_json, print_table, say, say_long
 from outreach.cli.session import session_of
 from outreach.cli.target import COLUMNS as TARGET_COLUMNS
 from outreach.cli.target import cells as target_cells
@@ -94,7 +94,7 @@ def show(report: Report, language: str, *, at_most: int | None = None, details: 
         say(f"home visits: {report.visited:,} people visited")
     if report.stations:
         say(f"loudspeakers: {report.confirmed:,} of {report.stations:,} broadcasts confirmed")
-    say(_in(RULE, language))
+    say_long(_in(RULE, language))
 
 
 def _percent(figures: Figures) -> str:

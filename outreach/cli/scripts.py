@@ -61,7 +61,7 @@ def day(
         typer.echo(as_html(found, wanted) if format_ is Format.HTML else as_text(found, wanted))
 
 
-@app.command(epilog="Example: outreach scripts confirm 12.3456 --as canbo@xa.vn --note 'phát hai lần'")
+@app.command(epilog="Example: outreach scripts confirm 12.3456 --as can-bo@xa.example --note 'phát hai lần'")
 def confirm(
     context: typer.Context,
     id_: Annotated[str, typer.Argument(metavar="ID", help="The script's id, as `outreach scripts` shows it.")],

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from outreach.cli.options import MOST_ID
 from outreach.cli.session import Session
 from outreach.dispatch.accounts_file import load_accounts
 from outreach.domain.accounts import Account
@@ -73,7 +74,7 @@ def sample_of(source: TemplateSource) -> Subject:
 def person_of(session: Session, name: str, *, scope: Scope = EVERYTHING) -> Subject:
     """The contact with that number, or of that SOURCE/EXTERNAL_ID; raises NotFound outside of the scope."""
     source, slash, external_id = name.partition("/")
-    if not slash and not name.isdecimal():
+    if not slash and not (name.isdecimal() and int(name[:20]) <= MOST_ID):
         raise OutreachError('--contact takes "sample", the number of a contact, or SOURCE/EXTERNAL_ID of its list')
     with session.runtime().engine.connect() as connection:
         if slash:

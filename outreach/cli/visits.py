@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from outreach.cli.options import As, Json, Slug, UnitCode
+from outreach.cli.options import MOST_ID, As, Json, Slug, UnitCode
 from outreach.cli.output import print_json, print_table, progress, say
 from outreach.cli.session import Session, acting, session_of
 from outreach.domain.errors import OutreachError
@@ -24,7 +24,9 @@ from outreach.reach.visits import ONLY_HEARD, Line, VisitList, to_visit
 app = typer.Typer(no_args_is_help=True)
 _SHOWN = 100
 
-Person = Annotated[int, typer.Argument(metavar="CONTACT_ID", min=1, help="The person's number, as the list shows it.")]
+Person = Annotated[
+    int, typer.Argument(metavar="CONTACT_ID", min=1, max=MOST_ID, help="The person's number, as the list shows it.")
+]
 Day = Annotated[
     datetime, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d", "%d/%m/%Y"], help="The day of the visit.")
 ]
@@ -135,7 +137,7 @@ def record(
     say(f"person {contact}, {done.day}: " + ("so recorded already" if done.again else f"{done.guided} guided{was}"))
 
 
-@app.command("import", epilog="Example: outreach visits import ha-noi-2025 den-nha.xlsx --as canbo@xa.vn")
+@app.command("import", epilog="Example: outreach visits import ha-noi-2025 den-nha.xlsx --as can-bo@xa.example")
 def import_(
     context: typer.Context,
     slug: Slug,

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 from jinja2 import Template, UndefinedError
 from jinja2.exceptions import SecurityError
@@ -20,7 +20,7 @@ from outreach.domain.speech import Spoken
 from outreach.domain.spell_out import spell_out
 from outreach.domain.template_check import find_problems, undeclared
 from outreach.domain.template_env import HTML, TEXT, NothingThere
-from outreach.domain.template_filters import FilterError
+from outreach.domain.template_filters import MAX_RENDERED, FilterError, TooLong
 from outreach.domain.template_source import (
     DEFAULT_LANGUAGE,
     EMAIL,
@@ -44,9 +44,6 @@ __all__ = [
     "inline_template",
     "undeclared",
 ]
-
-MAX_RENDERED: Final = 200_000
-"""Characters of a rendered text; anything longer is a mistake."""
 
 
 class TemplateError(OutreachError):
@@ -120,11 +117,7 @@ class Compiled:
         return [path for path, where in variables_of(tree) if where == line]
 
 
-class _TooLong(ValueError):
-    """A rendered text beyond the limit."""
-
-
-_CAUGHT = (UndefinedError, SecurityError, NothingThere, FilterError, _TooLong, TypeError, ValueError, ArithmeticError,
+_CAUGHT = (UndefinedError, SecurityError, NothingThere, FilterError, TooLong, TypeError, ValueError, ArithmeticError,
            LookupError, AttributeError, RecursionError)  # fmt: skip
 
 
@@ -139,7 +132,7 @@ def _explanation(error: Exception, used: list[str]) -> tuple[str, str]:
         return shown, f"this may not be used in a template: {shown}"
     if isinstance(error, FilterError):
         return shown, f"{error}: {shown}"
-    if isinstance(error, _TooLong):
+    if isinstance(error, TooLong):
         return "", f"the text is longer than {MAX_RENDERED:,} characters"
     return shown, f"cannot be worked out ({type(error).__name__}): {shown}"
 
@@ -229,10 +222,13 @@ def _mail_writer(text: str, language: str) -> _Writer:
 def _run(template: Template, context: _Context, block: str | None = None) -> str:
     inside: Context = template.new_context(context, shared=True)  # type: ignore[arg-type]
     chunks: Iterable[str] = (template.blocks[block] if block else template.root_render_func)(inside)
-    text = "".join(chunks)
-    if len(text) > MAX_RENDERED:
-        raise _TooLong
-    return text
+    taken, length = [], 0
+    for chunk in chunks:
+        length += len(chunk)
+        if length > MAX_RENDERED:
+            raise TooLong
+        taken.append(chunk)
+    return "".join(taken)
 
 
 def _clean(text: str) -> str:

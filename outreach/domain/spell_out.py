@@ -23,9 +23,11 @@ from outreach.domain.phones import group_digits
 from outreach.domain.vietnamese import nfc
 
 WEB_ADDRESS: Final = re.compile(
-    r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|\b(?:[a-z0-9-]+\.)+(?:vn|com|net|org|gov|info|io)\b\S*", re.IGNORECASE
+    r"(?:https?://|www\.)\S+|[^\s@]{1,64}@[^\s@]{1,250}\.\w+"
+    r"|\b(?:[a-z0-9-]{1,63}\.){1,10}(?:vn|com|net|org|gov|info|io)\b\S*",
+    re.IGNORECASE,
 )
-"""Web and e-mail addresses: nothing in them is read out."""
+"""Web and e-mail addresses: nothing in them is read out. Lengths are bounded, or long texts would take for ever."""
 
 _Reader = Callable[[re.Match[str]], str | None]
 
@@ -119,7 +121,12 @@ def _number_text(written: str) -> str:
     elif re.fullmatch(r"\d{1,3}(?:,\d{3}){2,}", written):
         written = written.replace(",", "")
     whole, *fractions = re.split(r"[.,]", written)
-    if len(fractions) > 1 or (len(whole) > 1 and whole.startswith("0")) or int(whole) > LARGEST:
+    if (
+        len(fractions) > 1
+        or (len(whole) > 1 and whole.startswith("0"))
+        or len(whole) > _MOST_DIGITS
+        or int(whole) > LARGEST
+    ):
         return digit_words(" ".join((whole, *fractions)))
     return decimal_words(whole, fractions[0]) if fractions else number_words(int(whole))
 
@@ -178,6 +185,9 @@ _DASHED_DATE = re.compile(r"(?<!\d)(\d{1,2})([.-])(\d{1,2})\2(\d{4})(?!\d)")
 _RANGE = re.compile(r"(?<=[\d%hg])\s*[–—-]\s*(?=\d|(?:thứ|tháng|ngày)\s)")
 _DOTTED_TOWN = re.compile(r"\b(TP|TX)\.\s*")
 _AFTER_FULL_STOP = re.compile(r"[.!?…][\s\"“]+$")
+_MOST_DIGITS = len(str(LARGEST))
+_NEAR = 20
+"""Characters before a word in which a full stop is looked for."""
 _AFTER_PHONES = 3
 """Ranges are read once dates and phone numbers, which have dashes of their own, are words."""
 
@@ -211,6 +221,6 @@ def _placed(reader: _Reader, m: re.Match[str]) -> str:
     words = reader(m)
     if words is None:
         return m[0]
-    if words[:1].islower() and _AFTER_FULL_STOP.search(m.string, 0, m.start()):
+    if words[:1].islower() and _AFTER_FULL_STOP.search(m.string, max(0, m.start() - _NEAR), m.start()):
         return words[0].upper() + words[1:]
     return words

@@ -61,6 +61,9 @@ def _piece_problems(piece: Piece, channel: str, about_case: bool) -> Iterator[Te
     except RecursionError:
         yield TemplateProblem(piece.line, "nested too deeply")
         return
+    except ValueError:
+        yield TemplateProblem(piece.line, "not a template: it holds a number of thousands of digits")
+        return
     checks = (_forbidden(tree, channel), _unknown_filters(tree), _unknown_variables(tree, channel, about_case))
     for problem in (problem for check in checks for problem in check):
         yield TemplateProblem(problem.line + offset, problem.what, problem.variable)
@@ -73,7 +76,7 @@ def parsed(text: str) -> nodes.Template | None:
     try:
         tree = TEXT.parse(text)
         return None if _too_deep(tree) else tree
-    except (TemplateSyntaxError, RecursionError):
+    except (TemplateSyntaxError, RecursionError, ValueError):
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -14,6 +14,14 @@ from outreach.domain.sms_text import unaccent
 from outreach.domain.spell_out import spell_out
 
 _LARGEST_AMOUNT: Final = 10**15
+
+
+MAX_RENDERED: Final = 200_000
+"""Characters of a rendered text; anything longer is a mistake."""
+
+
+class TooLong(ValueError):
+    """A text beyond what a rendered text may have."""
 
 
 class FilterError(ValueError):
@@ -78,6 +86,17 @@ def spell_out_filter(value: object) -> str:
 def unaccent_filter(value: object) -> str:
     """Bare letters and plain punctuation."""
     return unaccent(str(value))
+
+
+def join_filter(value: Iterable[object], d: object = "") -> str:
+    """The parts with `d` between them; stops before the text grows without bound."""
+    between, parts, length = str(d), [], 0
+    for part in value:
+        parts.append(str(part))
+        length += len(parts[-1]) + len(between)
+        if length > MAX_RENDERED:
+            raise TooLong
+    return between.join(parts)
 
 
 OUR_FILTERS: Final[dict[str, Callable[..., Any]]] = {

@@ -184,6 +184,7 @@ price = 200
 channel = "telegram"
 provider = "telegram"
 token = "{bot.token}"
+username = "{bot.username}"
 webhook_secret = "{bot.webhook_secret}"
 base_url = "{sandbox.url}/telegram"
 rate = "{bot.per_s}/s"

@@ -106,7 +106,8 @@ def _real(frozen: Frozen, run: Run, channel: Channel, who: Recipient) -> Rendere
 
 
 def _invented(frozen: Frozen, message: str, channel: Channel) -> Rendered:
-    context = sample_context() | {"campaign": campaign_view(frozen.definition), ISSUER: frozen.definition.issuer}
+    given = {"campaign": campaign_view(frozen.definition), ISSUER: frozen.definition.issuer, "links": _OWN_LINKS}
+    context = sample_context() | given
     return frozen.template(message).render(str(channel), SAMPLE_CONTACT.language, context)
 
 

@@ -106,6 +106,11 @@ ON_CHANNEL: Final[Mapping[tuple[DeliveryState, Channel], Explanation]] = {
 }  # fmt: skip
 """What a state means where a channel has its own meaning of it."""
 
+_JOIN: Final = _e(
+    "Không có địa chỉ nhận cho kênh này.", "Mời người này tham gia: outreach audience invite.",
+    "There is no address for this channel.", "Invite this person to join: outreach audience invite.",
+)  # fmt: skip
+
 REASONS: Final[Mapping[Reason, Explanation]] = {
     Reason.NO_ADDRESS: _e(
         "Không có địa chỉ nhận cho kênh này.", "Bổ sung số điện thoại hoặc thư điện tử rồi nhập lại danh sách.",
@@ -225,6 +230,8 @@ _BY_WORD: Final = {str(reason): words for reason, words in REASONS.items()}
 
 def explain(state: DeliveryState, reason: str | None, channel: Channel | None = None) -> Explanation:
     """The reason's words where there is a known one, else the state's, as the channel means it."""
+    if reason == Reason.NO_ADDRESS and channel is not None and channel.account_bound:
+        return _JOIN
     known = _BY_WORD.get(reason or "")
     if known is not None:
         return known

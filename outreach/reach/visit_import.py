@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -26,6 +26,8 @@ from outreach.store import campaigns
 
 SUFFIX: Final = ".rejects.csv"
 MOST_BYTES: Final = 50_000_000
+MOST_UNPACKED: Final = 256 << 20
+MOST_COLUMNS: Final = 100
 _NEEDED: Final = ("contact", "visited")
 _NAMES: Final[Mapping[str, str]] = {
     **{search_key(heading): key for key, (heading, _) in COLUMNS.items()},
@@ -67,7 +69,7 @@ class _Row:
 
     def text(self, name: str) -> str:
         value = self.cells.get(name)
-        if isinstance(value, float) and value == int(value):
+        if isinstance(value, float) and value.is_integer():
             value = int(value)
         return "" if value is None else str(value).strip().lstrip("'").strip()
 
@@ -184,14 +186,23 @@ def _columns(path: Path, headings: Sequence[Any]) -> list[str]:
 
 
 def _workbook(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
-    """The rows of every worksheet that has headings like the first one, read as they come."""
+    """The rows of the first worksheet and of those with the same headings, read as they come."""
+    with ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > MOST_UNPACKED:
+            raise OutreachError(f"{path}: unpacked it is larger than {MOST_UNPACKED >> 20} MB; send the list in parts")
     book = load_workbook(path, read_only=True, data_only=True)
     try:
-        for number, page in enumerate(book.worksheets):
-            rows = enumerate(page.iter_rows(values_only=True), 1)
-            if number:
-                next(rows, None)
-            yield from rows
+        first: Sequence[Any] | None = None
+        for page in book.worksheets:
+            # A stray cell at the far end of a sheet makes every row as wide: no more is read than a list may have.
+            rows = page.iter_rows(values_only=True, max_col=MOST_COLUMNS)
+            headings = next(rows, ())
+            if first is None:
+                first = headings
+                yield 1, headings
+            elif headings != first:
+                continue
+            yield from enumerate(rows, 2)
     finally:
         book.close()
 

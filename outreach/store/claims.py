@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from outreach.domain.recipient import Recipient
 from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
 from outreach.store import heirs
+from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.deliveries import COUNTED, MAY_HAVE_LEFT, SHARDS
 from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, recipient
 
@@ -101,9 +102,7 @@ judged AS MATERIALIZED (
             WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
                 AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
                 THEN 'case_moved'
-            WHEN r.class = 'advertising' AND NOT EXISTS (SELECT 1 FROM consents t WHERE t.contact_id = c.id
-                AND t.purpose = 'advertising' AND t.withdrawn_at IS NULL AND t.channel IN ('', d.channel))
-                THEN 'no_consent'
+            WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
             ELSE (SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
                 AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
                 AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')

@@ -262,7 +262,8 @@ CONSENTS = (
     WHERE w.line = p.line AND p.verdict IS NULL AND NOT EXISTS (
         SELECT FROM consents k
         WHERE k.contact_id = p.contact_id AND k.purpose = w.purpose AND k.given_at = w.given_at
-            AND w.channel IN ('', k.channel) AND w.method IN ('', k.method) AND w.evidence IN ('', k.evidence)
+            AND (k.withdrawn_at IS NOT NULL
+                OR (w.channel IN ('', k.channel) AND w.method IN ('', k.method) AND w.evidence IN ('', k.evidence)))
     )
     """,
     """
@@ -274,6 +275,7 @@ CONSENTS = (
         channel = coalesce(nullif(excluded.channel, ''), consents.channel),
         method = coalesce(nullif(excluded.method, ''), consents.method),
         evidence = coalesce(nullif(excluded.evidence, ''), consents.evidence)
+        WHERE consents.withdrawn_at IS NULL
     """,
 )
 

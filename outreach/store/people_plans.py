@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.plans import (
     GO_ON,
     ROW,
@@ -54,10 +55,7 @@ _BLOCKED_ALL = f"""
         barred ON barred.fingerprint = l.fingerprint
 """
 
-_UNCONSENTED = """
-    (:class = 'advertising' AND NOT EXISTS (SELECT 1 FROM consents k WHERE k.contact_id = l.contact_id
-        AND k.purpose = 'advertising' AND k.withdrawn_at IS NULL AND k.channel IN ('', :channel)))
-"""
+_UNCONSENTED = f"(:class = 'advertising' AND NOT {agreed_to_advertising('l.contact_id', ':channel')})"
 
 _SPENT = """
     g.channel = :channel AND g.class = :class AND g.day >= CAST(:day AS date) - 2

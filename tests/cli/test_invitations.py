@@ -110,6 +110,7 @@ def test_labels_have_a_code_each_and_names_cannot_become_markup(outreach: Comman
     html = sheet.read_text(encoding="utf-8")
     assert (html.count('<article class="slip">'), html.count("<svg")) == (2, 2)
     assert "Trần Thị &lt;b&gt;Bình&lt;/b&gt;" in html
+    assert "nhận thông báo qua Telegram. Dùng" in html, "no channel is promised that the link does not open"
     assert sheet.stat().st_mode & 0o777 == 0o600
 
 

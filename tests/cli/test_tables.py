@@ -24,6 +24,13 @@ def test_a_long_title_leaves_room_for_what_stands_beside_it(length: int) -> None
     assert "measured" in printed
 
 
+def test_a_long_title_folds_before_the_date_beside_it() -> None:
+    console = Console(file=io.StringIO(), width=60)
+    console.print(make_table(("target", "by", "of"), [("chỉ tiêu " * 6, "2027-11-21", "Trung tâm Hành chính công")]))
+    assert isinstance(console.file, io.StringIO)
+    assert "2027-11-21" in console.file.getvalue()
+
+
 def test_a_name_stays_on_one_line() -> None:
     name = "thong-bao-dich-vu-cong-truc-tuyen-2026"
     assert name in shown(name)

@@ -128,6 +128,9 @@ class TestTheDocument:
         assert shares == {"I.1.2-03", "I.1.2-04", "I.1.2-08"}, "two lines of 100 %, and one of every commune"
         assert {goals[name] for name in goals.keys() - shares} == {"done"}
 
+    def test_the_indicators_have_no_goal_as_the_document_sets_none(self, plan: Definition) -> None:
+        assert [str(target.goal) for target in plan.targets[10:]] == ["none"] * 3
+
     def test_the_indicators_are_measured_where_they_can_be(self, plan: Definition) -> None:
         measures = [target.measure for target in plan.targets[10:]]
         assert measures == [Measure.EXTERNAL, Measure.SATISFACTION, Measure.GUIDED]

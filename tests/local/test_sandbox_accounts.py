@@ -32,6 +32,11 @@ def test_no_account_sends_faster_than_its_provider_takes(tmp_path: Path) -> None
     assert known["telegram-sandbox"].rate <= 30
 
 
+def test_invitations_lead_to_its_official_account_and_its_bot(tmp_path: Path) -> None:
+    known = accounts(tmp_path).known
+    assert {name for name, account in known.items() if account.public_name} == {"zalo-sandbox", "telegram-sandbox"}
+
+
 def test_events_go_to_accounts_that_are_there(tmp_path: Path) -> None:
     part = SandboxPart(tmp_path, 8977, 8978, ("--seen-share", "0.2"), "http://127.0.0.1:8000/")
     _, _, module, *options = sandbox_argv(part)

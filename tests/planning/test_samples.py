@@ -25,6 +25,10 @@ CAMPAIGN = """
         mode: all
         schedule: {at: 2026-11-23T23:30}
 """
+SMS_ONLY = """
+        channels: [sms]
+        schedule: {at: 2026-11-23T23:30}
+"""
 
 
 def foreseen(world: World, campaign: str = CAMPAIGN) -> Foreseen:
@@ -69,6 +73,12 @@ def test_where_nobody_is_planned_an_invented_person_stands_in(world: World) -> N
     sms = samples(world)[Channel.SMS]
     assert (sms.who, sms.to_json()["real"]) == ("", False)
     assert sms.text.startswith("Kinh chao")
+
+
+def test_an_approver_reads_no_link_that_nobody_would_get(world: World) -> None:
+    survey = 'sms: "{% if links.survey %}Trả lời: {{ links.survey }}{% else %}Mời đến một cửa{% endif %}"}'
+    [sample] = samples(world, CAMPAIGN.split("          sms:")[0].rstrip() + " {" + survey + SMS_ONLY).values()
+    assert "Mời đến một cửa" in sample.text or "Moi den mot cua" in sample.text
 
 
 def test_a_text_that_cannot_be_made_is_said_without_a_name(world: World) -> None:

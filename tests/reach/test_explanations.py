@@ -37,6 +37,12 @@ def test_the_reason_speaks_before_the_state_and_an_unknown_one_leaves_the_state_
     assert explain(DeliveryState.DELIVERED, None).text("en").startswith("It arrived")
 
 
+@pytest.mark.parametrize("channel", [one for one in Channel if one.account_bound])
+def test_where_people_must_come_themselves_an_invitation_is_advised(channel: Channel) -> None:
+    assert "audience invite" in explain(DeliveryState.SUPPRESSED, "no_address", channel).text("vi")
+    assert "audience invite" not in explain(DeliveryState.SUPPRESSED, "no_address", Channel.SMS).text("vi")
+
+
 def test_a_channel_speaks_of_what_happens_on_it() -> None:
     delivered = {channel: explain(DeliveryState.DELIVERED, None, channel).text("vi") for channel in Channel}
     assert "phát" in delivered.pop(Channel.LOUDSPEAKER)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 import stat
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from pathlib import Path
+from time import process_time
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -131,6 +135,15 @@ def test_the_page_to_print_has_a_section_for_each_unit_and_no_markup_of_stranger
     assert '<a href="tel:0912345678">0912 345 678</a>' in page
     assert "<script" not in page
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_columns_of_the_page_fit_any_paper_and_any_screen(village: ReachWorld, tmp_path: Path) -> None:
+    write(village, tmp_path / "list.html")
+    page = (tmp_path / "list.html").read_text(encoding="utf-8")
+    columns = re.findall(r'<col class="(c-\w+)">', page)
+    shares = {key: float(share) for key, share in re.findall(r"\.(c-\w+) \{ width: ([\d.]+)% \}", page)}
+    assert set(columns) - set(shares) == {"c-why"}
+    assert sum(shares.values()) <= 80, "what is left is the reasons', the longest text"
 
 
 def test_a_page_without_anybody_says_so(land: ReachWorld, tmp_path: Path) -> None:
@@ -262,3 +275,54 @@ def test_a_file_that_is_no_list_is_refused_as_a_whole(
         take(village, tmp_path / name)
     with pytest.raises(OutreachError, match="cannot be read"):
         take(village, tmp_path / "nowhere.csv")
+
+
+def test_a_cell_at_the_far_end_of_a_sheet_makes_no_list_endless(village: ReachWorld, tmp_path: Path) -> None:
+    file = returned(tmp_path / "back.xlsx", (village.people["Ông An"], "", "23/11/2026", 1, ""))
+    book = load_workbook(file)
+    book.worksheets[0]["XFD60000"] = " "
+    book.save(file)
+    begun = process_time()
+    done = take(village, file)
+    assert (done.rows, done.recorded) == (1, 1)
+    assert process_time() - begun < 10
+
+
+def test_a_sheet_with_other_headings_is_not_read_as_people(village: ReachWorld, tmp_path: Path) -> None:
+    file = returned(tmp_path / "back.xlsx", (village.people["Ông An"], "", "23/11/2026", 1, ""))
+    book = load_workbook(file)
+    more = book.create_sheet("Tổng hợp")
+    more.append(["Xã", "Tên", "Ngày", "Số", "Ghi chú"])
+    more.append([village.people["Bà <b>Chi</b>"], "", "23/11/2026", 9, ""])
+    book.save(file)
+    assert take(village, file).rows == 1
+    assert set(guided(village)) == {"Ông An"}
+
+
+def test_a_number_beyond_all_numbers_costs_its_row(village: ReachWorld, tmp_path: Path) -> None:
+    file = returned(tmp_path / "plain.xlsx", (77, "", "23/11/2026", 1, ""))
+    with ZipFile(file) as plain, ZipFile(tmp_path / "back.xlsx", "w") as changed:
+        for name in plain.namelist():
+            changed.writestr(name, plain.read(name).replace(b"<v>77</v>", b"<v>1E999</v>"))
+    assert take(village, tmp_path / "back.xlsx").rejected == 1
+
+
+def test_a_workbook_that_unpacks_to_much_more_is_refused(village: ReachWorld, tmp_path: Path) -> None:
+    file = returned(tmp_path / "back.xlsx", (village.people["Ông An"], "", "23/11/2026", 1, ""))
+    with ZipFile(file, "a", ZIP_DEFLATED) as book:
+        book.writestr("xl/media/zeros", bytes(257 << 20))
+    with pytest.raises(OutreachError, match="unpacked it is larger than 256 MB"):
+        take(village, file)
+
+
+def test_a_draft_of_a_killed_process_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / f"x.csv.{os.getpid()}.part").write_text("left behind", encoding="utf-8")
+    assert write_csv(tmp_path / "x.csv", Sheet("x", ("a",), [("1",)])) == 1
+    assert stat.S_IMODE((tmp_path / "x.csv").stat().st_mode) == 0o600
+
+
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutreachError, match="no ordinary file"):
+        write_csv(tmp_path / "pipe", Sheet("x", ("a",), [("1",)]))
+    assert (tmp_path / "pipe").is_fifo()
