@@ -164,9 +164,8 @@ def test_a_shifted_campaign_keeps_its_days_when_a_version_is_approved(world: Wor
 
 
 def test_a_valkey_whose_clock_went_back_still_refills(redis_url: str) -> None:
-
     client = redis.Redis.from_url(redis_url)
     client.hset("outreach:bucket:sms-main", mapping={"tokens": "0", "at": int(time.time() * 1000) + 3_600_000})
-    b = Buckets(client)
-    b.take(SMS, 10)
-    wait_for("a token", lambda: b.take(SMS, 10).tokens > 0, seconds=5)
+    buckets = Buckets(client)
+    assert buckets.take(SMS, 10).tokens == 0
+    wait_for("a token", lambda: buckets.take(SMS, 10).tokens > 0, seconds=5)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.segments import Field, Leaf, Op
 from outreach.domain.states import DeliveryState
-from outreach.store import reach, reach_counts, visits
+from outreach.store import migrate, reach, reach_counts, visits
 from outreach.store.deliveries import Change, advance
 from tests.world import World
 
@@ -211,3 +211,31 @@ def test_segments_are_taken_down_with_the_count(world: World) -> None:
         ).all()
     assert rows
     assert all(row.segments == (["old"] if row.birth_date <= date(1966, 11, 23) else []) for row in rows)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_installation_of_the_first_version_keeps_its_figures_through_the_upgrade(world: World, seed: int) -> None:
+    past = Past(world, Random(seed))
+    past.begin(people=14)
+    world.person("Có cả hai", phone="+84912000001", email="an@example.vn")
+    world.person("Chỉ có thư", email="binh@example.vn")
+    for _ in range(3):
+        past.plan()
+        past.provider_says(DeliveryState.ACCEPTED)
+        past.move()
+    past.catch_up()
+    figures, channels = past.counted(), addressed(world)
+    assert sum(measured for _, measured in figures.values()) > 0
+    migrate.downgrade(world.engine, "0001")
+    migrate.upgrade(world.engine)
+    assert past.counted() == figures == past.reckoned()
+    assert addressed(world) == channels
+    assert sorted(channels.values())[-2:] == [2, 3]
+    past.provider_says()
+    past.catch_up()
+    assert past.counted() == past.reckoned()
+
+
+def addressed(world: World) -> dict[int, int]:
+    with world.engine.connect() as connection:
+        return {row.id: row.addressed for row in connection.execute(text("SELECT id, addressed FROM contacts"))}
