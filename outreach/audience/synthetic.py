@@ -6,7 +6,8 @@ Zalo ids and Telegram chats are larger than any that exist, so that a slip of co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -59,12 +60,13 @@ class _Population:
 
 def synthesise(
     engine: Engine, n: int, *, unit: str | None = None, seed: int = 0, keys: KeyRing, today: date,
-    bound: Mapping[Channel, str] | None = None,
+    bound: Mapping[Channel, str] | None = None, told: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> int:  # fmt: skip
     """Bring the population of this unit and seed to `n` people and return how many were added.
 
     `unit` is a code (none: the whole country). `bound`: the account whose Zalo ids and Telegram chats people are given
-    (none: they get no such addresses). Asked again, or after an interruption, only what is missing is added.
+    (none: they get no such addresses). `told` hears how many of how many are stored. Asked again, or after an
+    interruption, only what is missing is added.
     Raises OutreachError when `n` is negative or there are no communes, NotFound for an unknown unit.
     """
     if n < 0:
@@ -74,16 +76,34 @@ def synthesise(
     population = _Population(seed, unit or "", today, places, tuple(weights))
     with engine.connect() as connection:
         present = invented.count(connection, population.source, scope=EVERYTHING)
-    added = 0
-    for number in range(present // BLOCK, -(-n // BLOCK)):
-        first = number * BLOCK
-        people = list(population.block(number))
-        wanted = range(max(present - first, 0), min(n - first, BLOCK))
-        rows = [_row(people[at], first + at, population, keys, bound or {}) for at in wanted]
-        with engine.begin() as connection:
-            invented.put_people(connection, population.source, rows)
-        added += len(rows)
-    return added
+    stored = present
+    told(stored, max(stored, n))
+    with ThreadPoolExecutor(1, "invented") as writer:
+        before: Future[int] | None = None
+        for number in range(present // BLOCK, -(-n // BLOCK)):
+            rows = _block_rows(population, number, range(present, n), keys, bound or {})
+            stored += before.result() if before else 0
+            told(stored, n)
+            before = writer.submit(_store, engine, population.source, rows)
+        stored += before.result() if before else 0
+        told(stored, max(stored, n))
+    return stored - present
+
+
+def _block_rows(
+    population: _Population, number: int, missing: range, keys: KeyRing, bound: Mapping[Channel, str]
+) -> list[InventedPerson]:
+    """The people of a block whose numbers are in `missing`."""
+    first = number * BLOCK
+    people = enumerate(population.block(number), first)
+    return [_row(person, at, population, keys, bound) for at, person in people if at in missing]
+
+
+def _store(engine: Engine, source: str, rows: Sequence[InventedPerson]) -> int:
+    """Store a block, in order, while the next one is made: the database has a processor of its own."""
+    with engine.begin() as connection:
+        invented.put_people(connection, source, rows)
+    return len(rows)
 
 
 def synthesise_cases(

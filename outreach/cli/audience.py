@@ -17,6 +17,7 @@ from outreach.cli.invitations import arrivals, invite
 from outreach.cli.lists import Command, Encoding, Ignore, Map, Sheet, import_list, wishes
 from outreach.cli.options import DryRun, Json, UnitCode
 from outreach.cli.output import print_json, print_table, say
+from outreach.cli.progress import progress
 from outreach.cli.session import Session, session_of
 from outreach.domain.errors import NotFound
 from outreach.domain.mistakes import unknown
@@ -121,10 +122,11 @@ def synthesise(
     """Invent a population: never anybody's number or address, the same people for the same seed."""
     session = session_of(context)
     runtime = session.runtime()
-    added = invent(
-        runtime.engine, n, unit=unit, seed=seed, keys=runtime.keys, today=session.today(),
-        bound=bound_accounts(session),
-    )  # fmt: skip
+    with progress("people") as told:
+        added = invent(
+            runtime.engine, n, unit=unit, seed=seed, keys=runtime.keys, today=session.today(),
+            bound=bound_accounts(session), told=told,
+        )  # fmt: skip
     if as_json:
         print_json({"added": added})
     say(f"{added:,} invented people added")

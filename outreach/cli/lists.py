@@ -1,4 +1,4 @@
-"""What the commands that import a list share: its options, progress, Ctrl-C, the question of encoding."""
+"""What the commands that import a list share: its options, Ctrl-C, the question of encoding."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from types import FrameType
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from outreach.audience.encodings import EncodingInDoubt
 from outreach.audience.headings import Wishes
 from outreach.audience.importing import ImportOptions
 from outreach.cli.output import say
+from outreach.cli.progress import progress
 from outreach.domain.errors import OutreachError
 
 Encoding = Annotated[
@@ -104,30 +102,8 @@ def _show(doubt: EncodingInDoubt) -> None:
 
 
 def _bar(options: ImportOptions, run: Run[Report]) -> Report:
-    with _progress() as told, _stopping() as stop:
+    with progress("rows") as told, _stopping() as stop:
         return run(options, told, stop)
-
-
-class _Speed(ProgressColumn):
-    """Rows a second."""
-
-    def render(self, task: Task) -> Text:
-        """The speed, blank before the first chunk."""
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} rows/s")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Rows, share, rows a second and the time left, on stderr; nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, expected: None
-        return
-    rows = TextColumn("{task.completed:,.0f} rows")
-    columns = (SpinnerColumn(), BarColumn(), rows, _Speed(), TimeRemainingColumn(elapsed_when_finished=True))
-    with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=20) as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda done, expected: bar.update(task, completed=done, total=max(done, expected))
 
 
 @contextmanager

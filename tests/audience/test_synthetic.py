@@ -10,7 +10,7 @@ import pytest
 from audience_files import TODAY, everything, load_units
 from sqlalchemy import Engine, text
 
-from outreach.audience.synthetic import synthesise, synthesise_cases
+from outreach.audience.synthetic import BLOCK, synthesise, synthesise_cases
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.phones import parse_phone
 from outreach.domain.privacy import KeyRing
@@ -37,6 +37,15 @@ def test_a_population_grows_to_its_number_and_is_the_same_however_it_grew(engine
     assert make(engine, keys, 700) == 700
     assert make(engine, keys, 1300) == 600
     assert everything(engine, SOURCE) == first
+
+
+def test_whoever_waits_is_told_how_many_people_are_stored(engine: Engine, keys: KeyRing) -> None:
+    load_units(engine)
+    heard: list[tuple[int, int]] = []
+    synthesise(engine, BLOCK + 200, seed=1, keys=keys, today=TODAY, told=lambda *figures: heard.append(figures))
+    assert heard == [(0, BLOCK + 200), (0, BLOCK + 200), (BLOCK, BLOCK + 200), (BLOCK + 200, BLOCK + 200)]
+    numbers = [row.external_id for row in everything(engine, SOURCE)]
+    assert sorted(numbers) == [f"{number:08}" for number in range(BLOCK + 200)]
 
 
 def test_another_seed_is_another_population(engine: Engine, keys: KeyRing) -> None:
