@@ -7,11 +7,11 @@ address or a body, and keeps every time-out shorter than the lease it is handed.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -262,7 +262,7 @@ class Adapter(Protocol):
     Config: ClassVar[type[Config]]
     capabilities: ClassVar[Capabilities]
     proof: ClassVar[ReceiptState]
-    """The state that counts as reached and ends the cascade (see `Proving` where that is not one for all)."""
+    """The state that counts as reached and ends the cascade (see `abilities.Proving` where that is not one for all)."""
 
     def __init__(self, config: Any, *, timeout: float) -> None:
         """`config` is an instance of the class's own `Config`; `timeout` in seconds, for a whole send."""
@@ -286,77 +286,4 @@ class Adapter(Protocol):
 
     async def aclose(self) -> None:
         """Close the pooled connections."""
-        ...
-
-
-@runtime_checkable
-class Proving(Protocol):
-    """An adapter whose proof depends on the channel or on its settings; it stands in the place of `proof`."""
-
-    @classmethod
-    def proof_on(cls, channel: str, config: Any) -> ReceiptState:
-        """The state that counts as reached on one of its channels, under these settings."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """A pair of tokens as a provider hands them out; `expires_at` (aware) is when `access` ends."""
-
-    access: str
-    refresh: str
-    expires_at: datetime
-
-    def __repr__(self) -> str:
-        return f"Tokens(expires_at={self.expires_at.isoformat()})"
-
-
-class TokenVault(Protocol):
-    """Where the rotating tokens of one account are kept; shared by all processes, encrypted."""
-
-    async def current(self) -> Tokens:
-        """The pair in use; one that has ended long ago, with the configured refresh token, before the first rotation.
-
-        Kept in memory while it lasts, so cheap enough for every send. Raises SendError(THROTTLED) while the pair cannot
-        be read, and SendError(MISCONFIGURED) where it never can.
-        """
-        ...
-
-    async def rotate(self, stale: Tokens, refresh: Callable[[Tokens], Awaitable[Tokens]]) -> Tokens:
-        """The pair that follows `stale`, made once for all processes.
-
-        Under the account's one lock the pair is read again: one that is no longer `stale` is returned as it is;
-        otherwise `refresh` is called with it, and what it gives is committed before it is returned. Raises what
-        `refresh` raises, and SendError(THROTTLED) where the new pair could not be committed.
-        """
-        ...
-
-
-@runtime_checkable
-class TokenHolder(Protocol):
-    """An adapter whose provider hands out tokens that rotate: it is given its vault once, right after it is made.
-
-    One made only for `check`, `verify` or `parse` needs none.
-    """
-
-    @property
-    def first_refresh_token(self) -> str:
-        """The refresh token a person configured: where the chain of pairs begins."""
-        ...
-
-    def use_vault(self, vault: TokenVault) -> None:
-        """Keep the account's tokens there."""
-        ...
-
-    async def keep_fresh(self) -> bool:
-        """Rotate the tokens if they end soon, so that an idle account is not lost; whether it did. Raises SendError."""
-        ...
-
-
-@runtime_checkable
-class Askable(Protocol):
-    """An adapter whose provider can say whether it has a message."""
-
-    async def ask(self, outgoing: Outgoing) -> Accepted | None:
-        """The message as the provider has it, or None if it has none; raises SendError if it cannot tell."""
         ...

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
 from channels import contract, zalo_codes, zalo_events
+from channels.abilities import Tokens, TokenVault
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -21,8 +22,6 @@ from channels.contract import (
     Problem,
     ReceiptState,
     SendError,
-    Tokens,
-    TokenVault,
     WebhookRequest,
 )
 from channels.zalo_api import Reply, ZaloApi, ZaloConfig

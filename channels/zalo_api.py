@@ -13,7 +13,8 @@ from aiohttp import ClientSession
 from pydantic import Field, SecretStr, field_validator
 
 from channels import contract, http, zalo_codes
-from channels.contract import ErrorKind, Lease, Outgoing, SendError, Tokens
+from channels.abilities import Tokens
+from channels.contract import ErrorKind, Lease, Outgoing, SendError
 
 _HOSTS = ("zalo.me", "zaloapp.com")
 _NO_TOKEN_WAIT = 60.0

@@ -13,7 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from channels.contract import Adapter, Proving
+from channels.abilities import Proving
+from channels.contract import Adapter
 from channels.registry import UnknownProviderError, adapter_class
 from outreach.domain.accounts import Account
 from outreach.domain.errors import OutreachError

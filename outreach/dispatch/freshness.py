@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from channels.contract import ErrorKind, SendError, TokenHolder
+from channels.abilities import TokenHolder
+from channels.contract import ErrorKind, SendError
 from outreach.dispatch.loop import SendingLoop
 from outreach.domain.accounts import Account
 from outreach.store import accounts as account_store

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from channels.contract import Adapter, TokenHolder
+from channels.abilities import TokenHolder
+from channels.contract import Adapter
 from outreach.dispatch.vault import AccountVault
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from channels.contract import Accepted, Askable, Content, ErrorKind, Lease, Outgoing, SendError
+from channels.abilities import Askable
+from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, SendError
 from outreach.dispatch.child import Child, proven_dead
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import links_of

@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from channels.contract import ErrorKind, SendError, Tokens
+from channels.abilities import Tokens
+from channels.contract import ErrorKind, SendError
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.store import account_tokens
@@ -58,7 +59,7 @@ class Vaults:
 
 
 class AccountVault:
-    """The tokens of one account (`channels.contract.TokenVault`); used in one event loop."""
+    """The tokens of one account (`channels.abilities.TokenVault`); used in one event loop."""
 
     def __init__(self, process: Vaults, account: str, first_refresh_token: str) -> None:
         self._engine = process.engine

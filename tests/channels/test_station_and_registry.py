@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from adapter_harness import run, sms
 
-from channels.contract import Accepted, Adapter, Askable, Content, ReceiptState
+from channels.abilities import Askable
+from channels.contract import Accepted, Adapter, Content, ReceiptState
 from channels.registry import ADAPTERS, UnknownProviderError, adapter_class
 from channels.station import Station, StationConfig
 from channels.twilio_sms import TwilioSms

@@ -20,6 +20,7 @@ from aiohttp import ClientSession, web
 from sandbox_client import DATA, TEMPLATE
 from sandbox_harness import sandbox
 
+from channels.abilities import TokenHolder, Tokens
 from channels.contract import (
     Accepted,
     Adapter,
@@ -33,8 +34,6 @@ from channels.contract import (
     Outgoing,
     Receipt,
     SendError,
-    TokenHolder,
-    Tokens,
     WebhookRequest,
 )
 from channels.registry import ADAPTERS

@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from channels.contract import Content, Lease, Outgoing, Tokens, WebhookRequest
+from channels.abilities import Tokens
+from channels.contract import Content, Lease, Outgoing, WebhookRequest
 from channels.zalo import Zalo
 from channels.zalo_api import ZaloConfig
 

@@ -16,7 +16,8 @@ import pytest
 from aiohttp import web
 from sqlalchemy import Engine, text
 
-from channels.contract import ErrorKind, SendError, Tokens
+from channels.abilities import Tokens
+from channels.contract import ErrorKind, SendError
 from channels.zalo import Zalo
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.vault import LONG_AGO, AccountVault, Vaults

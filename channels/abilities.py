@@ -1,0 +1,138 @@
+"""What some adapters can do beside the contract: each ability is a protocol, and the engine asks who has it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from channels.contract import Accepted, Event, Outgoing, ReceiptState, SendError
+
+
+@runtime_checkable
+class Proving(Protocol):
+    """An adapter whose proof depends on the channel or on its settings; it stands in the place of `proof`."""
+
+    @classmethod
+    def proof_on(cls, channel: str, config: Any) -> ReceiptState:
+        """The state that counts as reached on one of its channels, under these settings."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A pair of tokens as a provider hands them out; `expires_at` (aware) is when `access` ends."""
+
+    access: str
+    refresh: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires_at={self.expires_at.isoformat()})"
+
+
+class TokenVault(Protocol):
+    """Where the rotating tokens of one account are kept; shared by all processes, encrypted."""
+
+    async def current(self) -> Tokens:
+        """The pair in use; one that has ended long ago, with the configured refresh token, before the first rotation.
+
+        Kept in memory while it lasts, so cheap enough for every send. Raises SendError(THROTTLED) while the pair cannot
+        be read, and SendError(MISCONFIGURED) where it never can.
+        """
+        ...
+
+    async def rotate(self, stale: Tokens, refresh: Callable[[Tokens], Awaitable[Tokens]]) -> Tokens:
+        """The pair that follows `stale`, made once for all processes.
+
+        Under the account's one lock the pair is read again: one that is no longer `stale` is returned as it is;
+        otherwise `refresh` is called with it, and what it gives is committed before it is returned. Raises what
+        `refresh` raises, and SendError(THROTTLED) where the new pair could not be committed.
+        """
+        ...
+
+
+@runtime_checkable
+class TokenHolder(Protocol):
+    """An adapter whose provider hands out tokens that rotate: it is given its vault once, right after it is made.
+
+    One made only for `check`, `verify` or `parse` needs none.
+    """
+
+    @property
+    def first_refresh_token(self) -> str:
+        """The refresh token a person configured: where the chain of pairs begins."""
+        ...
+
+    def use_vault(self, vault: TokenVault) -> None:
+        """Keep the account's tokens there."""
+        ...
+
+    async def keep_fresh(self) -> bool:
+        """Rotate the tokens if they end soon, so that an idle account is not lost; whether it did. Raises SendError."""
+        ...
+
+
+@runtime_checkable
+class Askable(Protocol):
+    """An adapter whose provider can say whether it has a message."""
+
+    async def ask(self, outgoing: Outgoing) -> Accepted | None:
+        """The message as the provider has it, or None if it has none; raises SendError if it cannot tell."""
+        ...
+
+
+@runtime_checkable
+class SendingMany(Protocol):
+    """An adapter whose gateway takes one body for a list of recipients."""
+
+    most_at_once: ClassVar[int]
+    """Recipients of one request."""
+
+    async def send_many(self, outgoings: Sequence[Outgoing]) -> Sequence[Accepted | SendError]:
+        """Send messages that differ in recipient and key alone, in one request; one result each, in their order.
+
+        Raises SendError where it holds for all of them; any other exception is a bug and counts as UNCERTAIN for all.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What was found since a cursor: the events, and the cursor to ask with next time."""
+
+    events: Sequence[Event]
+    cursor: str
+
+
+@runtime_checkable
+class Polling(Protocol):
+    """An adapter that must be asked for what happened: a mailbox of bounces, a status interface."""
+
+    async def poll(self, cursor: str) -> Polled:
+        """What happened after `cursor` ("" for the first time), a bounded number; raises SendError.
+
+        The engine keeps events and cursor in one transaction: asked again with the old cursor it says the same.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a provider's code means, and what a person can do about it, in Vietnamese and English; names nobody."""
+
+    vi: str
+    vi_do: str
+    en: str
+    en_do: str
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """An adapter that can say what its provider's codes mean."""
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """The meaning of a code as it stands in `SendError.code` or `Receipt.code`; None for one it does not know."""
+        ...
