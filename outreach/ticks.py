@@ -11,6 +11,7 @@ from outreach.planning import actions
 from outreach.planning.cascade import cascade_due
 from outreach.planning.occurrences import schedule_due
 from outreach.planning.planner import plan_scheduled
+from outreach.planning.sharing import share_out
 from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
@@ -35,6 +36,7 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("due", 1, lambda: plan_due(runtime)),
         Tick("sweep", 1, lambda: sweep(runtime, hints)),
         Tick("cascade", 2, lambda: cascade_due(runtime.engine, runtime.accounts, runtime.clock)),
+        Tick("accounts", 2, lambda: share_out(runtime.engine, runtime.accounts, runtime.clock)),
         Tick("recover", 5, hints.recover),
         Tick("ask", 60, lambda: hints.recover(unknown=True)),
         Tick("tokens", 600, hints.keep_fresh),

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.breaker import Breaker
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
@@ -22,6 +23,7 @@ from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.vault import Vaults
+from outreach.dispatch.windows import Windows
 from outreach.domain.clock import Clock
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
@@ -151,6 +153,7 @@ def _sending(
     dispatcher = Dispatcher(
         engine=engine, buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),
+        breaker=Breaker(engine, Windows(client), accounts.known, clock, chosen.send_timeout_seconds),
     )  # fmt: skip
     recovery = Recovery(
         engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,

@@ -20,19 +20,20 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from channels.contract import Accepted, Adapter, Lease, SendError
+from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
 from outreach.dispatch.outcome import Outcome, outcome, returned, unrenderable
 from outreach.dispatch.recording import Recorder
 from outreach.domain.accounts import Account
+from outreach.domain.circuits import PROBE, Circuit
 from outreach.domain.clock import Clock
 from outreach.domain.frozen import Frozen
 from outreach.domain.hours import HOURS, is_open
 from outreach.domain.privacy import KeyRing
 from outreach.domain.words import Lane
-from outreach.store import accounts as account_store
-from outreach.store import claims
+from outreach.store import circuits, claims
 from outreach.store.claims import Claimed, OpenRun
 from outreach.store.deliveries import Change
 from outreach.store.versions import read_version
@@ -56,11 +57,31 @@ _MARGIN = 0.8
 
 
 @dataclass(frozen=True, slots=True)
+class Landed:
+    """What became of a chunk, message by message; `seconds`: how long the slowest took."""
+
+    results: Sequence[Accepted | BaseException]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Flight:
-    """A chunk on the wire."""
+    """A chunk on the wire. `probe`: it finds out whether an ill account is well again."""
 
     messages: Sequence[Ready]
-    results: Future[list[Accepted | BaseException]]
+    landing: Future[Landed]
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was claimed for a chunk, of which runs, under which lease; `refused`: rows that will not be sent."""
+
+    claimed: Sequence[Claimed]
+    runs: Mapping[int, OpenRun]
+    refused: int
+    lease: Lease
+    probe: bool = False
 
 
 @dataclass(slots=True)
@@ -85,6 +106,7 @@ class Dispatcher:
     child: int
     public_url: str
     lease_s: float
+    breaker: Breaker
     stopping: Callable[[], bool] = field(default=lambda: False)
     help: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     pause: Callable[[float], None] = time.sleep
@@ -127,16 +149,17 @@ class Dispatcher:
         if granted == 0:
             return None
         try:
-            claimed, runs, refused, lease = self._claim(account, lane, granted)
+            taken = self._claim(account, lane, granted)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s claims nothing", account.name)
             self._settle(account, granted)
             return None
+        claimed = taken.claimed
         if len(claimed) == CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
             self.help(account.name, lane)
-        done.refused += refused
+        done.refused += taken.refused
         try:
-            ready, changes = self._compose(claimed, runs, adapter, composer, lease)
+            ready, changes = self._compose(taken, adapter, composer)
         except Exception as error:
             # Nothing has left: give everything back, so that a bug or a missing key costs time, not messages.
             log.exception("composing failed: account=%s error=%s", account.name, type(error).__name__, exc_info=False)
@@ -146,9 +169,9 @@ class Dispatcher:
         if changes:
             self._recorder.write([Outcome(change) for change in changes], account)
         if not leaving:
-            return self._empty(bool(claimed) or refused > 0)
+            return self._empty(taken)
         done.sent += len(leaving)
-        return Flight(leaving, self.loop.submit(_send_all(adapter, leaving)))
+        return Flight(leaving, self.loop.submit(_send_all(adapter, leaving)), taken.probe)
 
     def _tokens(self, account: Account) -> int:
         """Tokens for a chunk, waited for a little where the bucket is empty; 0: nothing may leave now."""
@@ -165,20 +188,23 @@ class Dispatcher:
             self.pause(grant.wait.total_seconds())
         return 0
 
-    def _empty(self, again: bool) -> Flight | None:
+    def _empty(self, taken: Taken) -> Flight | None:
         """A chunk of which nothing could leave: an empty flight where another may follow, else None."""
-        if not again:
+        if not taken.claimed and not taken.refused:
             return None
-        nothing: Future[list[Accepted | BaseException]] = Future()
-        nothing.set_result([])
-        return Flight((), nothing)
+        nothing: Future[Landed] = Future()
+        nothing.set_result(Landed((), 0.0))
+        return Flight((), nothing, taken.probe)
 
-    def _claim(self, account: Account, lane: Lane, limit: int) -> tuple[list[Claimed], dict[int, OpenRun], int, Lease]:
+    def _claim(self, account: Account, lane: Lane, limit: int) -> Taken:
         now = self.clock.now()
         lease = Lease.lasting(self.lease_s * _MARGIN)
+        nothing = Taken((), {}, 0, lease)
         with self.engine.begin() as connection:
-            if account.name in account_store.paused(connection):
-                return [], {}, 0, lease
+            standing = circuits.standing(connection, account.name)
+            probe = standing.circuit is Circuit.OPEN
+            if standing.paused or (probe and not circuits.take_probe(connection, account.name, lease_s=self.lease_s)):
+                return nothing
             runs = {
                 run.id: run
                 for run in claims.open_runs(connection, account=account.name, lane=lane, now=now)
@@ -186,28 +212,23 @@ class Dispatcher:
             }
             order = random.sample(sorted(runs), len(runs))
             claimed, refused = claims.claim(
-                connection, account=account.name, lane=lane, run_ids=order, limit=limit, child=self.child,
-                lease_s=self.lease_s, now=now,
+                connection, account=account.name, lane=lane, run_ids=order, limit=min(limit, PROBE) if probe else limit,
+                child=self.child, lease_s=self.lease_s, now=now,
             )  # fmt: skip
-        return claimed, runs, refused, lease
+            if probe and not claimed:
+                circuits.give_probe_back(connection, account.name)
+        return Taken(claimed, runs, refused, lease, probe and bool(claimed))
 
-    def _compose(
-        self,
-        claimed: Sequence[Claimed],
-        runs: Mapping[int, OpenRun],
-        adapter: Adapter,
-        composer: Composer,
-        lease: Lease,
-    ) -> tuple[list[Ready], list[Change]]:
+    def _compose(self, taken: Taken, adapter: Adapter, composer: Composer) -> tuple[list[Ready], list[Change]]:
         ready: list[Ready] = []
         changes: list[Change] = []
         now = self.clock.now()
-        frozen = self._versions({claim.run: runs[claim.run] for claim in claimed})
-        for claim in claimed:
+        frozen = self._versions({claim.run: taken.runs[claim.run] for claim in taken.claimed})
+        for claim in taken.claimed:
             version = frozen[claim.run]
             today = now.astimezone(version.definition.zone).date()
             try:
-                made = composer.make(claim, runs[claim.run], version, adapter, today=today, lease=lease)
+                made = composer.make(claim, taken.runs[claim.run], version, adapter, today=today, lease=taken.lease)
             except Exception as error:  # a missing key, a bug: this one waits, its neighbours leave
                 log.error("composing failed: run=%s delivery=%s error=%s", claim.run, claim.delivery, _kind(error))
                 changes.append(returned(claim, self.child, delay=_AFTER_A_BUG))
@@ -256,7 +277,8 @@ class Dispatcher:
 
     def _record(self, account: Account, flight: Flight) -> bool:
         """Wait for a chunk and write what became of it; returns whether the account must rest or be mended."""
-        results = flight.results.result()
+        landed = flight.landing.result()
+        results = landed.results
         outcomes = [
             outcome(message.claimed, account, result, child=self.child, spread=random.random())  # noqa: S311
             for message, result in zip(flight.messages, results, strict=True)
@@ -272,13 +294,27 @@ class Dispatcher:
                 self.buckets.hold(account, hold)
             except redis.RedisError:
                 log.warning("rate limiter is away: account=%s", account.name)
-        return hold is not None or any(one.broken for one in outcomes)
+        ill = self._judge(account, landed, outcomes, probe=flight.probe)
+        return ill or hold is not None or any(one.broken for one in outcomes)
+
+    def _judge(self, account: Account, landed: Landed, outcomes: Sequence[Outcome], *, probe: bool) -> bool:
+        """Whether the account is to be left alone; what the database keeps from being judged is judged by the next."""
+        try:
+            if any(one.broken for one in outcomes):
+                self.breaker.paused(account, self.help)
+            chunk = tally(landed.results, landed.seconds)
+            return self.breaker.judge(account, chunk, probe=probe, hint=self.help)
+        except (OperationalError, InterfaceError):
+            log.warning("the database is away: account=%s is not judged", account.name)
+            return False
 
 
 def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-async def _send_all(adapter: Adapter, messages: Sequence[Ready]) -> list[Accepted | BaseException]:
+async def _send_all(adapter: Adapter, messages: Sequence[Ready]) -> Landed:
+    began = time.monotonic()
     sends = (adapter.send(message.outgoing) for message in messages)
-    return await asyncio.gather(*sends, return_exceptions=True)
+    results = await asyncio.gather(*sends, return_exceptions=True)
+    return Landed(results, time.monotonic() - began)

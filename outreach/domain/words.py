@@ -26,6 +26,11 @@ class Channel(StrEnum):
         return self in (Channel.ZALO_OA, Channel.TELEGRAM)
 
     @property
+    def any_account(self) -> bool:
+        """Whether any account of the channel can send the very same: not where address or template is its own."""
+        return self in (Channel.SMS, Channel.EMAIL)
+
+    @property
     def to_people(self) -> bool:
         """Whether its recipients are contacts; loudspeakers go to stations."""
         return self is not Channel.LOUDSPEAKER

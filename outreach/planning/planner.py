@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -23,9 +23,10 @@ from outreach.domain.scope import EVERYTHING
 from outreach.domain.slots import next_slot
 from outreach.domain.words import CascadeMode, Channel
 from outreach.planning.costs import estimate
-from outreach.store import audiences, campaigns, people_plans, plans, runs, segments, station_plans, units
+from outreach.store import audiences, campaigns, circuits, people_plans, plans, runs, segments, station_plans
 from outreach.store.plans import Step
 from outreach.store.runs import Run
+from outreach.store.sharing import with_paths
 from outreach.store.versions import read_version
 
 log = logging.getLogger(__name__)
@@ -113,9 +114,10 @@ def plan_steps(
 
     In a cascade the next channel is planned at once only for those the one before left out.
     """
-    located = _with_paths(connection, accounts.values())
+    located = with_paths(connection, accounts.values())
+    resting = circuits.resting(connection)
     for index in range(first, len(run.steps)):
-        step = _step(run, index, frozen, due, located, batch=batch, target=target)
+        step = replace(_step(run, index, frozen, due, located, batch=batch, target=target), resting=resting)
         if step.channel is Channel.LOUDSPEAKER:
             _plan_stations(connection, step, frozen, now)
         else:
@@ -180,12 +182,6 @@ def _plan_stations(connection: Connection, step: Step, frozen: Frozen, now: date
     settings = station_plans.station_slots(connection)
     slots = [(setting, *next_slot(setting, max(step.due, now), frozen.definition.zone)) for setting in settings]
     station_plans.plan_stations(connection, step, slots)
-
-
-def _with_paths(connection: Connection, accounts: Iterable[Account]) -> list[Account]:
-    return [
-        replace(account, unit=units.path_of(connection, account.unit) if account.unit else "") for account in accounts
-    ]
 
 
 def _held(connection: Connection, run: Run, audience: int, cost: int) -> tuple[RunState, str]:

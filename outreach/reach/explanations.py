@@ -218,6 +218,10 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "Được người phụ trách cho gửi lại.", _WAIT_VI,
         "A person had it sent again.", _WAIT_EN,
     ),
+    Reason.MOVED: _e(
+        "Tài khoản kênh trước không gửi được; chuyển sang tài khoản khác, chưa gửi lần nào.", _WAIT_VI,
+        "Its account could not send; it moved to another one and has not left yet.", _WAIT_EN,
+    ),
     Reason.CLOSED_HOURS: _e(
         "Ngoài giờ được gửi.", "Hệ thống tự gửi khi tới giờ.",
         "It is outside the hours in which it may be sent.", "It leaves by itself when they open.",

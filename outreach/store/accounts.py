@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from outreach.domain.circuits import Circuit
 from outreach.store.tables import account_states
 
 
@@ -30,9 +31,10 @@ def pause(connection: Connection, name: str, *, code: str, reason: str) -> None:
 
 
 def resume(connection: Connection, name: str) -> bool:
-    """Put an account back into service; returns whether it was out."""
+    """Put an account back into service, with its share of what waits; returns whether it was out."""
+    back = {"paused": False, "circuit": str(Circuit.RETURNING), "circuit_since": text("now()"), "probe_at": None}
     result = connection.execute(
-        update(account_states).where(account_states.c.name == name, account_states.c.paused).values(paused=False)
+        update(account_states).where(account_states.c.name == name, account_states.c.paused).values(back)
     )
     return result.rowcount > 0
 

@@ -5,7 +5,7 @@ Planning and the forecast use the same statements; they differ in the table the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from outreach.domain.accounts import Account
 from outreach.domain.words import Channel, Lane, MessageClass
+from outreach.store.sharing import choice, choice_values
 
 _PLANNER = 0x706C616E  # "plan"
 
@@ -29,8 +30,9 @@ class Step:
     """One channel of a run, ready to be planned.
 
     `due`: when it may leave, open hours counted in. `not_after`: how long after that it is still worth sending.
-    `cap`: most messages per address and class in the 24 hours before `due` (None: uncapped). `follows`: another
-    channel comes after it in a cascade. `batch`: people join a run that has rows already.
+    `cap`: most messages per address and class in the 24 hours before `due` (None: uncapped). `follows`: another channel
+    comes after it in a cascade. `resting`: accounts taken only where no other serves. `batch`: people join a run that
+    has rows already.
     """
 
     run: int
@@ -45,6 +47,7 @@ class Step:
     cap: int | None
     today: date
     accounts: Sequence[Account]
+    resting: Collection[str] = ()
     batch: bool = False
     target: str = "deliveries"
 
@@ -105,29 +108,13 @@ def counted(step: Step, rows: str = "settled") -> str:
 
 
 def account_of(step: Step) -> str:
-    """The account of a row: weighted rendezvous hashing over the accounts that may serve its unit."""
-    usable = [account for account in step.accounts if account.serves(step.channel)]
-    if not usable:
-        return "CAST(NULL AS text)"
-    if len(usable) == 1 and not usable[0].unit and not step.channel.account_bound:
-        return "CAST((CAST(:account_names AS text[]))[1] AS text)"
-    return """
-        (SELECT k.name FROM unnest(CAST(:account_names AS text[]), CAST(:account_paths AS text[]),
-            CAST(:account_weights AS double precision[])) AS k(name, path, weight)
-        WHERE (k.path = '' OR starts_with(l.path, k.path)) AND (l.bound = '' OR l.bound IS NULL OR l.bound = k.name)
-        ORDER BY -ln((1 + (hashtextextended(k.name, l.contact_id) & 1073741823)) / 1073741825.0) / k.weight, k.name
-        LIMIT 1)
-    """
+    """SQL for the account of a row (`sharing.choice`)."""
+    return choice(step.channel, step.accounts)
 
 
 def account_values(step: Step) -> dict[str, Any]:
     """The values `account_of` binds."""
-    usable = [account for account in step.accounts if account.serves(step.channel) and account.weight > 0]
-    return {
-        "account_names": [account.name for account in usable],
-        "account_paths": [account.unit for account in usable],
-        "account_weights": [float(account.weight) for account in usable],
-    }
+    return choice_values(step.channel, step.accounts, step.resting)
 
 
 def narrow_to_left_out(connection: Connection) -> int:

@@ -498,6 +498,12 @@ account_states = Table(
     _text("code"),
     _text("reason"),
     _now("since"),
+    # Beside a person's pause: whether its provider works (`outreach.domain.circuits`).
+    _text("circuit", "closed"),
+    _text("cause"),
+    Column("circuit_since", Moment),
+    Column("probe_at", Moment),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
 )
 
 account_tokens = Table(

@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import redis
 from audience_files import bring_in, counts, person
 from old_fonts import tcvn3, vni
 from sheets import book
 
 from outreach.dispatch.accounts_file import load_accounts
-from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.child import myself
-from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.domain.privacy import KeyRing
 from outreach.domain.words import Lane
-from outreach.store import claims
 from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.sending import child_of
 from tests.world import World
 
 CAMPAIGN = """
@@ -76,17 +72,8 @@ def delivered(
     form = f'text_form = "{request.param}"\n\n[accounts.mail]'
     file.write_text(accounts_toml(box).replace("[accounts.mail]", form))
     accounts = load_accounts(file, timeout=2.0)
-    loop, me = SendingLoop(accounts.makers), myself()
-    with world.engine.begin() as connection:
-        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    world.accounts = dict(accounts.known)
-    buckets = Buckets(redis.Redis.from_url(redis_url))
-    for account in accounts.known.values():
-        buckets.settle(account, account.burst)
-    dispatcher = Dispatcher(
-        engine=world.engine, buckets=buckets, loop=loop, accounts=accounts.known, keys=world.keys, clock=world.clock,
-        child=child, public_url="http://127.0.0.1:9", lease_s=60.0,
-    )  # fmt: skip
+    loop = SendingLoop(accounts.makers)
+    dispatcher = child_of(world, accounts.known, loop, redis_url)
 
     def send() -> dict[str, str]:
         before = len(box.accepted())

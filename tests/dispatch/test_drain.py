@@ -13,13 +13,12 @@ from sqlalchemy import create_engine, event, text
 
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.domain.words import Lane
 from outreach.planning import actions
-from outreach.store import claims
 from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.sending import child_of
 from tests.world import World
 
 CAMPAIGN = """
@@ -54,18 +53,7 @@ def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
 @pytest.fixture
 def dispatcher(world: World, accounts: Accounts, redis_url: str) -> Iterator[Dispatcher]:
     loop = SendingLoop(accounts.makers)
-    me = myself()
-    with world.engine.begin() as connection:
-        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    world.accounts = dict(accounts.known)
-    client = redis.Redis.from_url(redis_url)
-    buckets = Buckets(client)
-    for account in accounts.known.values():
-        buckets.settle(account, account.burst)
-    yield Dispatcher(
-        engine=world.engine, buckets=buckets, loop=loop, accounts=accounts.known, keys=world.keys, clock=world.clock,
-        child=child, public_url="http://127.0.0.1:9", lease_s=60.0,
-    )  # fmt: skip
+    yield child_of(world, accounts.known, loop, redis_url)
     loop.close()
 
 

@@ -7,20 +7,17 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-import redis
 from sqlalchemy import text
 
 from outreach.dispatch.accounts_file import load_accounts
-from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.domain.definition import read_definition
 from outreach.domain.rendering import TemplateSource
 from outreach.domain.words import Lane
 from outreach.planning import actions
-from outreach.store import claims
 from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.sending import child_of
 from tests.world import World
 
 CAMPAIGN = dedent(
@@ -49,16 +46,8 @@ def dispatcher(world: World, box: Sandbox, tmp_path: Path, redis_url: str) -> It
     file.write_text(accounts_toml(box))
     accounts = load_accounts(file, timeout=2.0)
     world.accounts = dict(accounts.known)
-    loop, me = SendingLoop(accounts.makers), myself()
-    with world.engine.begin() as connection:
-        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    buckets = Buckets(redis.Redis.from_url(redis_url))
-    for account in accounts.known.values():
-        buckets.settle(account, account.burst)
-    yield Dispatcher(
-        engine=world.engine, buckets=buckets, loop=loop, accounts=accounts.known, keys=world.keys, clock=world.clock,
-        child=child, public_url="http://127.0.0.1:9", lease_s=60.0,
-    )  # fmt: skip
+    loop = SendingLoop(accounts.makers)
+    yield child_of(world, accounts.known, loop, redis_url)
     loop.close()
 
 

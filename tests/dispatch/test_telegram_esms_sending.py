@@ -8,13 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import redis
 from sqlalchemy import text
 
 from channels.contract import Content, Lease, Outgoing
 from outreach.dispatch.accounts_file import Accounts, load_accounts
-from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.recovery import Recovered, Recovery
@@ -26,6 +23,7 @@ from outreach.receipts.webhook import Callback, Verdict, take
 from outreach.store import accounts as account_store
 from outreach.store import claims
 from tests.processes import Sandbox, sandbox
+from tests.sending import child_of
 from tests.world import World
 
 PUBLIC = "https://tin.example.vn"
@@ -83,17 +81,7 @@ def loop(accounts: Accounts) -> Iterator[SendingLoop]:
 
 @pytest.fixture
 def dispatcher(world: World, accounts: Accounts, loop: SendingLoop, redis_url: str) -> Dispatcher:
-    me = myself()
-    with world.engine.begin() as connection:
-        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    world.accounts = dict(accounts.known)
-    buckets = Buckets(redis.Redis.from_url(redis_url))
-    for account in accounts.known.values():
-        buckets.settle(account, account.burst)
-    return Dispatcher(
-        engine=world.engine, buckets=buckets, loop=loop, accounts=accounts.known, keys=world.keys, clock=world.clock,
-        child=child, public_url=PUBLIC, lease_s=60.0,
-    )  # fmt: skip
+    return child_of(world, accounts.known, loop, redis_url, public_url=PUBLIC)
 
 
 @pytest.fixture

@@ -9,23 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from aiohttp import web
 from sqlalchemy import text
 
 from channels.contract import Content, Lease, Outgoing, Receipt, ReceiptState, WebhookRequest
 from channels.zalo import Zalo
 from outreach.dispatch.accounts_file import Accounts, load_accounts
-from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.vault import Vaults
 from outreach.domain.words import Lane
 from outreach.local.sandbox.credentials import ZaloApp
-from outreach.store import claims
 from tests.channels.zalo_server import serving
 from tests.processes import Sandbox, sandbox
+from tests.sending import child_of
 from tests.world import World
 
 APP = ZaloApp()
@@ -99,17 +96,7 @@ def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
 @pytest.fixture
 def dispatcher(world: World, accounts: Accounts, redis_url: str) -> Iterator[Dispatcher]:
     loop = SendingLoop(accounts.makers, Vaults(world.engine, world.keys).open)
-    me = myself()
-    with world.engine.begin() as connection:
-        child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    world.accounts = {**world.accounts, **accounts.known}
-    buckets = Buckets(redis.Redis.from_url(redis_url))
-    for account in accounts.known.values():
-        buckets.settle(account, account.burst)
-    yield Dispatcher(
-        engine=world.engine, buckets=buckets, loop=loop, accounts=accounts.known, keys=world.keys, clock=world.clock,
-        child=child, public_url="http://127.0.0.1:9", lease_s=60.0,
-    )  # fmt: skip
+    yield child_of(world, accounts.known, loop, redis_url)
     loop.close()
 
 
