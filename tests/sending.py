@@ -24,11 +24,11 @@ def child_of(
     world: World, accounts: Mapping[str, Account], loop: SendingLoop, redis_url: str, *, public_url: str = PUBLIC,
     timeout: float = 2.0,
 ) -> Dispatcher:  # fmt: skip
-    """A child that sends for the world, which gets these accounts; `timeout` (s) is that of a send."""
+    """A child that sends for the world, which has these accounts alone; `timeout` (s) is that of a send."""
     me = myself()
     with world.engine.begin() as connection:
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    world.accounts = {**world.accounts, **accounts}
+    world.accounts = dict(accounts)
     client = redis.Redis.from_url(redis_url)
     buckets = Buckets(client)
     for account in accounts.values():

@@ -96,7 +96,10 @@ def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
 @pytest.fixture
 def dispatcher(world: World, accounts: Accounts, redis_url: str) -> Iterator[Dispatcher]:
     loop = SendingLoop(accounts.makers, Vaults(world.engine, world.keys).open)
-    yield child_of(world, accounts.known, loop, redis_url)
+    others = world.accounts
+    child = child_of(world, accounts.known, loop, redis_url)
+    world.accounts = {**others, **accounts.known}
+    yield child
     loop.close()
 
 
