@@ -27,7 +27,7 @@ def group() -> None:
     """Returned e-mails: take them from a mail server."""
 
 
-@app.command(epilog='Example, in /etc/aliases: tra-lai: "|/opt/outreach/.venv/bin/outreach bounces take mail"')
+@app.command(epilog="Example: outreach bounces take mail < returned.eml")
 def take(
     context: typer.Context,
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The e-mail account whose bounces these are.")],

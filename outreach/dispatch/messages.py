@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
 
-from channels.contract import Adapter, Content, Lease, Outgoing
+from channels.contract import Adapter, Attachment, Content, Lease, Outgoing
 from outreach.domain.accounts import Account
 from outreach.domain.composing import compose
 from outreach.domain.context import LinksView
@@ -61,6 +61,7 @@ class Composer:
         content = Content(
             channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html,
             template_id=rendered.template_id, parameters=rendered.parameters,
+            attachments=tuple(Attachment(one.name, one.media_type, one.content) for one in rendered.attachments),
         )  # fmt: skip
         problems = adapter.check(content)
         if problems:
