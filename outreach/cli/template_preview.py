@@ -110,10 +110,7 @@ def make_preview(session: Session, wanted: Preview, subject: Subject) -> Made:
     if wanted.channel is Channel.LOUDSPEAKER:
         return _broadcast(rendered, shown)
     text = _parameters(rendered) if rendered.template_id else rendered.body
-    about = (
-        _heading(wanted.channel, shown),
-        *(f"attached: {one.name}, {one.size:,} bytes" for one in rendered.attachments),
-    )
+    files = [f"attached: {one.name}, {one.size:,} bytes" for one in rendered.attachments]
     facts = _facts(wanted.channel, shown)
     if rendered.attachments:
         facts["attachments"] = [one.to_json() for one in rendered.attachments]
