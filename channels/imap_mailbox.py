@@ -147,6 +147,9 @@ def _why(error: Exception) -> SendError:
         return SendError(ErrorKind.MISCONFIGURED, "", "the mailbox's certificate is not valid; check host and ca_file")
     if isinstance(error, TimeoutError):
         return SendError(ErrorKind.TRANSIENT, "", "the mailbox does not answer in time")
-    if isinstance(error, OSError | imaplib.IMAP4.abort):
+    if isinstance(error, imaplib.IMAP4.abort):
+        what = "the mailbox broke off, or is no IMAP server there; if it lasts check bounce_imap_host, …_port and …_tls"
+        return SendError(ErrorKind.TRANSIENT, "", what)
+    if isinstance(error, OSError):
         return SendError(ErrorKind.TRANSIENT, "", "no connection to the mailbox")
     return SendError(ErrorKind.MISCONFIGURED, "", "the mail server does not offer what reading the mailbox needs")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import default
 from typing import Any, cast
 
@@ -113,4 +114,11 @@ def _entry(envelope: Envelope, to: str, message: EmailMessage, outcome: Outcome)
         subject=str(message["Subject"] or ""),
         html=html.get_content() if html else "",
         provider="smtp",
+        files=[_file(part) for part in message.iter_attachments()],
     )
+
+
+def _file(part: Message) -> tuple[str, str, str]:
+    content = part.get_payload(decode=True)
+    digest = hashlib.sha256(content if isinstance(content, bytes) else b"").hexdigest()
+    return part.get_filename() or "", part.get_content_type(), digest
