@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from adapter_harness import everything_shown, listening, mute_server, run, unused_port
+from adapter_harness import certificate, everything_shown, listening, mute_server, run, unused_port
 from sandbox_harness import mail_to, message, sandbox
 
 from channels import imap_mailbox
@@ -17,7 +17,9 @@ from channels.abilities import MailReading, Marking, Polled, Polling
 from channels.contract import ErrorKind, Receipt, ReceiptState, SendError
 from channels.smtp_email import SmtpConfig, SmtpEmail
 from outreach.local.sandbox import Ports, read_log
-from outreach.local.sandbox.imap import WRONG_USER
+from outreach.local.sandbox.book import Book
+from outreach.local.sandbox.imap import WRONG_USER, _Reading
+from outreach.local.sandbox.returns import Returns
 
 PASSWORD = "mailbox-password-22c1"
 
@@ -160,6 +162,37 @@ def test_a_mailbox_that_is_away_or_silent_or_breaks_is_tried_again_later() -> No
         return found
 
     assert {error.kind for error in run(story())} == {ErrorKind.TRANSIENT}
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_mailbox_is_read_through_tls_from_a_server_it_can_trust(tmp_path: Path, trusted: bool) -> None:
+    context, own = certificate(tmp_path, "127.0.0.1")
+    _, of_another = certificate(tmp_path, "mail.example")
+
+    async def story() -> Polled | SendError:
+        with closing(Book(tmp_path)) as book:
+            returns = Returns(book)
+
+            async def connected(stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await _Reading(returns, stream, writer).serve()
+                writer.close()
+
+            server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+            there = ports(server.sockets[0].getsockname()[1])
+            adapter = reader(there, bounce_imap_tls="implicit", ca_file=own if trusted else of_another)
+            try:
+                return await adapter.poll("")
+            except SendError as error:
+                return error
+            finally:
+                server.close()
+
+    found = run(story())
+    if trusted:
+        assert found == Polled([], "1:0")
+    else:
+        assert isinstance(found, SendError)
+        assert (found.kind, "certificate" in found.reason) == (ErrorKind.MISCONFIGURED, True)
 
 
 def test_a_server_that_speaks_another_language_is_told_to_the_operator() -> None:
