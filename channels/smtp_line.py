@@ -12,12 +12,14 @@ from typing import Final, cast
 
 from aiosmtplib import SMTP, SMTPServerDisconnected
 
-_LONGEST_REPLY: Final = 32_768
+_LONGEST_REPLY: Final = 8_192
+"""Characters of a line, of which a reply has at most `_MOST_LINES`."""
+_MOST_LINES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A server's reply; of several lines, `text` is the first."""
+    """A server's reply; of several lines, `text` holds all of them, one after the other."""
 
     code: int
     text: str
@@ -41,14 +43,14 @@ class SmtpLine(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._expected = 0
         self._rest = b""
-        self._first = ""
+        self._said: list[str] = []
         self._lost = False
         self._transport.set_protocol(self)
 
     @property
     def fresh(self) -> bool:
         """Whether another message may begin here: connected, and nothing said that nobody asked for."""
-        quiet = self._expected == 0 and not self._replies and not self._rest
+        quiet = self._expected == 0 and not (self._replies or self._rest or self._said)
         return quiet and not self._lost and not self._transport.is_closing()
 
     def write(self, data: bytes, *, replies: int = 1) -> None:
@@ -89,12 +91,12 @@ class SmtpLine(asyncio.Protocol):
 
     def _understand(self, line: bytes) -> bool:
         """Take one line; False for what is no reply."""
-        if not (line[:3].isdigit() and len(line) < _LONGEST_REPLY):
+        if not (line[:3].isdigit() and len(line) < _LONGEST_REPLY and len(self._said) < _MOST_LINES):
             return False
-        self._first = self._first or line[4:].decode("utf-8", "replace").strip()
+        self._said.append(line[4:].decode("utf-8", "replace").strip())
         if line[3:4] != b"-":
-            self._replies.append(Reply(int(line[:3]), self._first))
-            self._first = ""
+            self._replies.append(Reply(int(line[:3]), "\n".join(self._said)))
+            self._said = []
         return True
 
     def connection_lost(self, error: Exception | None) -> None:

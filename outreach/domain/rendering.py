@@ -208,7 +208,7 @@ def _provider_writer(provider: ProviderTemplate) -> _Writer:
 
 
 def _mail_writer(text: str, language: str, files: tuple[AttachedFile, ...]) -> _Writer:
-    """The subject is plain text and so never escaped; the body is HTML, or plain text that becomes HTML.
+    """The subject is plain text and so never escaped; text or HTML is made from the other where it is not written.
 
     Styles are put into the elements of each message: before it is filled in, a template is no HTML.
     """
@@ -217,12 +217,13 @@ def _mail_writer(text: str, language: str, files: tuple[AttachedFile, ...]) -> _
 
     def write(context: _Context) -> Rendered:
         subject = _one_line(_run(plain, context, "subject"))
-        if "text" in plain.blocks:
-            body = _clean(_run(plain, context, "text"))
-            return Rendered(body, subject, html_document(text_to_html(body), language), attachments=files)
-        marked_up = _clean(_run(html, context, "body"))
-        document = finished(html_document(marked_up, language))
-        return Rendered(html_to_text(marked_up), subject, document, attachments=files)
+        written = _clean(_run(plain, context, "text")) if "text" in plain.blocks else None
+        if "body" in html.blocks:
+            marked_up = _clean(_run(html, context, "body"))
+            document = finished(html_document(marked_up, language))
+            return Rendered(written or html_to_text(marked_up), subject, document, attachments=files)
+        text = written or ""
+        return Rendered(text, subject, html_document(text_to_html(text), language), attachments=files)
 
     return write
 

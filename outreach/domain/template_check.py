@@ -159,7 +159,7 @@ def _mail_blocks(tree: nodes.Template) -> Iterator[TemplateProblem]:
             )
     if "subject" not in blocks:
         yield TemplateProblem(1, "an e-mail needs {% block subject %}…{% endblock %}")
-    if ("body" in blocks) == ("text" in blocks):
+    if not ("body" in blocks or "text" in blocks):
         yield TemplateProblem(1, "an e-mail needs {% block body %} with HTML, or {% block text %} with plain text")
     for part in tree.body:
         if not isinstance(part, nodes.Block) and not _is_blank(part):

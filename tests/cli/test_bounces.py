@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from outreach.store import polls
-from tests.cli.commands import Commands
+from tests.cli.commands import Commands, run
 from tests.cli.test_doctor import findings, write
 
 ACCOUNT = """
@@ -39,6 +39,18 @@ def test_the_mail_server_tries_again_until_a_wrong_account_is_mended(outreach: C
     said = outreach("bounces", "take", "mial", given=b"hello")
     assert said.status == 75
     assert "mial" in said.err
+
+
+def test_a_mail_server_that_writes_more_than_is_read_is_not_cut_short(
+    outreach: Commands, database_url: str, redis_url: str
+) -> None:
+    write(outreach, ACCOUNT)
+    environment = {
+        "OUTREACH_DATA_DIR": str(outreach.settings.data_dir), "OUTREACH_DATABASE_URL": database_url,
+        "OUTREACH_REDIS_URL": redis_url,
+    }  # fmt: skip
+    said = run("bounces", "take", "mail", env=environment, given="x" * 5_000_000)
+    assert (said.status, said.out) == (0, "")
 
 
 def test_a_mailbox_that_cannot_be_read_is_broken_and_refused_mail_is_doubtful(

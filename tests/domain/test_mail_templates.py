@@ -116,6 +116,16 @@ def test_a_version_approved_before_a_rule_was_made_can_still_be_sent() -> None:
     assert "x.example" in render(text).html
 
 
+def test_a_text_written_for_itself_stands_in_the_place_of_the_one_that_is_made() -> None:
+    text = body("<p>Thư</p>") + "{% block text %}Chữ <b>{% endblock %}"
+    assert find_problems(source(text), "email", "vi") == []
+    made = render(text)
+    assert made.body == "Chữ <b>"
+    assert "<p>Thư</p>" in made.html
+    assert "Chữ" not in made.html
+    assert problems(source("{% block subject %}a{% endblock %}"), "email", about_case=False)
+
+
 # -- files that go along ---------------------------------------------------------------------------------------------
 
 PDF = b"%PDF-1.7 to khai"
