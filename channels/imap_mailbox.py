@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import re
+import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from channels.bounces import LARGEST
 from channels.contract import ErrorKind, SendError
@@ -31,13 +32,14 @@ _CURSOR = re.compile(r"(\d{1,12}):(\d{1,12})")
 
 
 class ImapMailbox:
-    """The mailbox of an account's settings; one connection for each reading."""
+    """The mailbox of an account's settings; made for one reading, with a connection of its own."""
 
     def __init__(self, config: SmtpConfig, timeout: float) -> None:
         self._config = config
         self._patience = min(_PATIENCE, timeout)
         self._server: imaplib.IMAP4 | None = None
         self._ends = 0.0
+        self._left = False
 
     async def read_after(self, cursor: str) -> tuple[list[bytes], str]:
         """The mails after `cursor` ("": all) and the cursor after them; raises SendError.
@@ -58,7 +60,7 @@ class ImapMailbox:
         raise failure  # outside the handler: the cause could show a mail
 
     def _read(self, cursor: str) -> tuple[list[bytes], str]:
-        server = self._server = self._connected()
+        server = self._connected()
         self._login(server)
         folder = self._config.bounce_imap_folder
         if server.select(f'"{folder}"', readonly=True)[0] != "OK":
@@ -77,12 +79,16 @@ class ImapMailbox:
         host, port = config.bounce_imap_host, config.imap_port
         context = None if config.bounce_imap_tls == "none" else ssl.create_default_context(cafile=config.ca_file)
         if config.bounce_imap_tls == "implicit":
-            return imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=self._patience)
-        server = imaplib.IMAP4(host, port, timeout=self._patience)
+            return _Encrypted(self._opened, host, port, ssl_context=context, timeout=self._patience)
+        server = _Plain(self._opened, host, port, timeout=self._patience)
         if config.bounce_imap_tls == "starttls":
-            self._server = server
             server.starttls(context)
         return server
+
+    def _opened(self, server: imaplib.IMAP4) -> None:
+        self._server = server
+        if self._left:  # it took so long that nobody waits any more
+            raise TimeoutError("too late")
 
     def _login(self, server: imaplib.IMAP4) -> None:
         refused = False
@@ -126,10 +132,30 @@ class ImapMailbox:
 
     def _hang_up(self) -> None:
         """Close the connection; a thread that still waits for the server ends by it."""
+        self._left = True
         server, self._server = self._server, None
         if server is not None:
             with suppress(OSError, imaplib.IMAP4.error):
+                server.sock.shutdown(socket.SHUT_RDWR)  # first: closing waits for whoever reads
+            with suppress(OSError, imaplib.IMAP4.error):
                 server.shutdown()
+
+
+class _Plain(imaplib.IMAP4):
+    """Tells of its connection before the first word is spoken on it: making one already waits for two answers."""
+
+    def __init__(self, opened: Callable[[imaplib.IMAP4], None], *where: Any, **options: Any) -> None:
+        self._tell = opened
+        super().__init__(*where, **options)
+
+    def open(self, *where: Any, **options: Any) -> None:
+        """Connect, and tell."""
+        super().open(*where, **options)
+        self._tell(self)
+
+
+class _Encrypted(_Plain, imaplib.IMAP4_SSL):
+    """The same through TLS from the beginning."""
 
 
 def _number(server: imaplib.IMAP4, name: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,30 @@ def test_a_mailbox_that_is_away_or_silent_or_breaks_is_tried_again_later() -> No
         return found
 
     assert {error.kind for error in run(story())} == {ErrorKind.TRANSIENT}
+
+
+def test_a_server_that_answers_a_letter_at_a_time_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_mailbox, "_LONGEST", 0.2)
+    heard = asyncio.Event()
+
+    async def connected(stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK hello\r\n")
+        with suppress(ConnectionError):
+            while not stream.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stream.read(1000), 0.02)
+        heard.set()
+        writer.close()
+
+    async def story() -> SendError:
+        async with listening(connected) as port:
+            error = await failing(reader(ports(port)))
+            await heard.wait()
+            return error
+
+    assert run(story()).reason == "the mailbox does not answer in time"
 
 
 @pytest.mark.parametrize("trusted", [True, False])
