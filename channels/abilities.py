@@ -113,8 +113,33 @@ class Polling(Protocol):
     async def poll(self, cursor: str) -> Polled:
         """What happened after `cursor` ("" for the first time), a bounded number; raises SendError.
 
-        The engine keeps events and cursor in one transaction: asked again with the old cursor it says the same.
+        The engine keeps events and cursor in one transaction: asked again with the old cursor it says the same. Asked
+        until the cursor stands still; one whose settings give it nothing to ask returns the cursor as it was.
         """
+        ...
+
+
+@runtime_checkable
+class MailReading(Protocol):
+    """An adapter whose provider answers by e-mail: it can read such an answer handed to it."""
+
+    def read_mail(self, raw: bytes, at: datetime) -> Sequence[Event]:
+        """What a mail says of our messages, nothing for one that says nothing; pure, and bad input never raises.
+
+        `at`: when it came. The same mail gives the same events, by whatever way it comes.
+        """
+        ...
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """An adapter that marks its messages, so that nobody can speak of one they did not get.
+
+    It is given its secrets once, right after it is made.
+    """
+
+    def use_secrets(self, secrets: Sequence[bytes]) -> None:
+        """Mark with the first; know what any of them marked. Without one, nothing that comes back is believed."""
         ...
 
 

@@ -89,11 +89,20 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with an e-mail: a safe name (NFC), its media type, its bytes."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What one recipient gets on one channel, rendered. Fields a channel does not use stay empty.
 
     `channel`: which of the account's channels it is for. `body`: plain text (sms, telegram, zalo, script; the text part
-    of an e-mail). `html`, `subject`: e-mail. `template_id`, `parameters`: provider templates (ZNS).
+    of an e-mail). `html`, `subject`, `attachments`: e-mail. `template_id`, `parameters`: provider templates (ZNS).
     """
 
     channel: str = ""
@@ -102,6 +111,7 @@ class Content:
     html: str = ""
     template_id: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +175,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Receipt(Event):
-    """What became of a message. `opted_out`: the provider says the recipient refused us."""
+    """What became of a message. `opted_out`: the provider says the recipient refused us.
+
+    `hard_bounce`: there is nobody at the address, so it is not written to again. `blames_us`: it was refused for what
+    we are or send, not for the recipient: the operator is told.
+    """
 
     state: ReceiptState = ReceiptState.ACCEPTED
     code: str = ""
     reason: str = ""
     opted_out: bool = False
+    hard_bounce: bool = False
+    blames_us: bool = False
 
 
 @dataclass(frozen=True, slots=True)

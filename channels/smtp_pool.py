@@ -7,7 +7,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from aiosmtplib import (
 
 from channels.contract import ErrorKind, SendError
 from channels.smtp_codes import Step, refusal
+from channels.smtp_line import SmtpLine
 
 _IDLE = 20.0
 """Seconds an unused connection is kept; many servers hang up after 30 or more."""
@@ -31,7 +32,7 @@ _IDLE = 20.0
 class Held:
     """A connection in use. `reused`: it carried a message before; `clean`: it now stands between two messages."""
 
-    smtp: SMTP
+    line: SmtpLine
     reused: bool
     clean: bool = False
 
@@ -57,7 +58,7 @@ class SmtpPool:
         self._helo = helo
         self._timeout = timeout
         self._context = ssl.create_default_context(cafile=ca_file) if tls != "none" else None
-        self._free: deque[tuple[float, SMTP]] = deque()
+        self._free: deque[tuple[float, SmtpLine]] = deque()
         self._slots = asyncio.Semaphore(connections)
 
     @asynccontextmanager
@@ -69,35 +70,35 @@ class SmtpPool:
             try:
                 yield held
             finally:
-                if held.clean and held.smtp.is_connected:
-                    self._free.append((time.monotonic(), held.smtp))
+                if held.clean and held.line.fresh:
+                    self._free.append((time.monotonic(), held.line))
                 else:
-                    held.smtp.close()
+                    held.line.close()
 
     async def renew(self, held: Held) -> None:
         """Put a fresh connection in the place of one that turned out to be closed; raises SendError."""
-        held.smtp.close()
-        held.smtp = await self._connect()
+        held.line.close()
+        held.line = await self._connect()
         held.reused = False
 
-    def _reuse(self) -> SMTP | None:
+    def _reuse(self) -> SmtpLine | None:
         while self._free:
-            since, smtp = self._free.pop()
-            if smtp.is_connected and time.monotonic() - since < _IDLE:
-                return smtp
-            smtp.close()
+            since, line = self._free.pop()
+            if line.fresh and time.monotonic() - since < _IDLE:
+                return line
+            line.close()
         return None
 
     async def aclose(self) -> None:
         """Take leave of the server on every kept connection."""
         while self._free:
-            _, smtp = self._free.pop()
-            try:
-                await smtp.quit(timeout=1)
-            except (SMTPException, OSError):
-                smtp.close()
+            _, line = self._free.pop()
+            with suppress(SMTPException, OSError):
+                async with asyncio.timeout(1):
+                    await line.ask(b"QUIT\r\n")
+            line.close()
 
-    async def _connect(self) -> SMTP:
+    async def _connect(self) -> SmtpLine:
         host, port = self._address
         smtp = SMTP(
             hostname=host,
@@ -112,7 +113,7 @@ class SmtpPool:
         try:
             await smtp.connect()
             await _dialogue(smtp, self._login)
-            return smtp
+            return SmtpLine(smtp)
         except (SMTPException, OSError) as error:
             failure = _why(error)
         except BaseException:

@@ -14,17 +14,19 @@ from outreach.dispatch.recovery import Recovery
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.privacy import KeyRing
+from outreach.receipts.polling import Poller
 from outreach.receipts.receiver import Receiver
 from outreach.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a worker child sends and recovers with, and keeps tokens fresh."""
+    """What a worker child sends and recovers with, keeps tokens fresh, and asks accounts that call nobody."""
 
     dispatcher: Dispatcher
     recovery: Recovery
     freshness: Freshness
+    poller: Poller
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("recover", 5, hints.recover),
         Tick("ask", 60, lambda: hints.recover(unknown=True)),
         Tick("tokens", 600, hints.keep_fresh),
+        Tick("poll", 60, hints.poll),
         Tick("expire", 10, lambda: expire(runtime)),
         Tick("cancelled", 5, lambda: actions.sweep_cancelled(runtime.engine, runtime.clock)),
         Tick("replay", 10, receiver.replay),

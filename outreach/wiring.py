@@ -21,6 +21,7 @@ from outreach.dispatch.child import myself
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.marking import with_secrets
 from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
@@ -28,6 +29,7 @@ from outreach.domain.clock import Clock
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.local.embedded import Embedded, Servers
+from outreach.receipts.polling import Poller
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime, Sending
 from outreach.settings import Settings
@@ -84,7 +86,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
     client = redis_client(found.redis_url)
     keys = key_ring(chosen)
     clock = DatabaseClock(engine, shift=timedelta(seconds=chosen.clock_shift_seconds))
-    accounts = load_accounts(chosen.accounts_file, timeout=chosen.send_timeout_seconds)
+    accounts = with_secrets(load_accounts(chosen.accounts_file, timeout=chosen.send_timeout_seconds), keys)
     return Runtime(
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
@@ -159,7 +161,8 @@ def _sending(
         engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         lease_s=float(chosen.lease_seconds), public_url=chosen.public_url,
     )  # fmt: skip
-    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known))
+    poller = Poller(_receiver(chosen, engine, keys, clock, accounts))
+    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller)
 
 
 def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.mailing import mail_rate
 from outreach.settings import PROJECT
 
 ROWS = (
@@ -40,3 +41,10 @@ def test_a_quick_run_of_the_benchmark_writes_every_row_with_a_figure(tmp_path: P
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|\n]*\d[^|\n]*) ", written, re.MULTILINE))
     assert [row for row in ROWS if row not in rows] == []
     assert re.search(r"^\| at least 2 wanted \| (valid|INVALID) \|$", written, re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", ["none", "rsa"])
+def test_the_rate_of_e_mails_is_measured_against_a_sink_of_its_own(key: str) -> None:
+    found = mail_rate(200, key=key)
+    assert found.messages == 200
+    assert found.rate > 0

@@ -122,3 +122,15 @@ def test_the_scheduler_hints_at_the_tokens(runtime: Runtime, hints: Hints, redis
     by_name = {tick.name: tick for tick in ticks(runtime, hints, runtime.receiver())}
     by_name["tokens"].run()
     assert waiting(redis_url, Lane.REPLY) == 1
+
+
+def test_accounts_that_call_nobody_are_asked_by_one_hint_at_a_time(
+    runtime: Runtime, hints: Hints, redis_url: str
+) -> None:
+    by_name = {tick.name: tick for tick in ticks(runtime, hints, runtime.receiver())}
+    assert by_name["poll"].seconds == 60
+    by_name["poll"].run()
+    by_name["poll"].run()
+    assert waiting(redis_url, Lane.REPLY) == 1
+    hints.polling()
+    assert hints.poll()

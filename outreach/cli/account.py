@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
+import redis
 import typer
 
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
+from outreach.dispatch.windows import Windows
+from outreach.domain.circuits import Circuit, Tally
 from outreach.domain.errors import NotFound
 from outreach.domain.mistakes import unknown
-from outreach.store import accounts, campaigns
+from outreach.runtime import Runtime
+from outreach.store import accounts, campaigns, circuits, moves
+from outreach.store.circuits import Standing
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -23,7 +30,7 @@ def group() -> None:
 
 @app.command("list", epilog="Example: outreach account list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """The accounts of accounts.toml, their limits, and which of them wait for somebody to mend them."""
+    """The accounts of accounts.toml: limits, health of the last half minute, and which wait for somebody."""
     session = session_of(context)
     listed = _accounts(session)
     if as_json:
@@ -37,35 +44,63 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             one["provider"],
             f"{one['rate']:g}/s",
             one["price"],
-            f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}"
-            if one["paused"]
-            else "in service",
+            _state(one, zone),
+            f"{one['share_failed']:.0%}",
+            f"{one['seconds']:.1f} s",
+            one["waiting"],
         )
         for one in listed
     ]
-    print_table("", ("account", "channels", "provider", "rate", "VND", "state"), rows)
+    print_table("", ("account", "channels", "provider", "rate", "VND", "state", "failed", "slowest", "waiting"), rows)
+
+
+def _state(one: Mapping[str, Any], zone: ZoneInfo) -> str:
+    if one["paused"]:
+        return f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}"
+    if one["circuit"] == Circuit.OPEN:
+        return f"ILL since {local(one['circuit_since'], zone)}: {one['cause']}; tried again by itself"
+    return "well again, gets its share back" if one["circuit"] == Circuit.RETURNING else "in service"
 
 
 def _accounts(session: Session) -> list[dict[str, Any]]:
-    with session.runtime().engine.connect() as connection:
-        out = accounts.paused(connection)
-    return [
-        {
-            "name": account.name,
-            "channels": [str(channel) for channel in account.channels],
-            "provider": account.provider,
-            "rate": account.rate,
-            "burst": account.burst,
-            "price": account.price,
-            "weight": account.weight,
-            "unit": account.unit,
-            "paused": account.name in out,
-            "code": out[account.name].code if account.name in out else "",
-            "reason": out[account.name].reason if account.name in out else "",
-            "since": out[account.name].since if account.name in out else None,
-        }
-        for account in session.runtime().accounts.values()
-    ]
+    runtime = session.runtime()
+    with runtime.engine.connect() as connection:
+        out, standings = accounts.paused(connection), circuits.standings(connection)
+        waiting = moves.waiting(connection, list(runtime.accounts))
+    listed = []
+    for account in runtime.accounts.values():
+        standing, window = standings.get(account.name, Standing(account.name)), _window(runtime, account.name)
+        listed.append(
+            {
+                "name": account.name,
+                "channels": [str(channel) for channel in account.channels],
+                "provider": account.provider,
+                "rate": account.rate,
+                "burst": account.burst,
+                "price": account.price,
+                "weight": account.weight,
+                "unit": account.unit,
+                "paused": account.name in out,
+                "code": out[account.name].code if account.name in out else "",
+                "reason": out[account.name].reason if account.name in out else "",
+                "since": out[account.name].since if account.name in out else None,
+                "circuit": str(standing.circuit),
+                "cause": standing.cause,
+                "circuit_since": standing.since,
+                "share_failed": round(window.share, 3),
+                "seconds": round(window.mean, 3),
+                "waiting": waiting.get(account.name, 0),
+            }
+        )
+    return listed
+
+
+def _window(runtime: Runtime, name: str) -> Tally:
+    """How its last half minute went; nothing where Valkey is away."""
+    try:
+        return Windows(runtime.redis).read(name)
+    except redis.RedisError:
+        return Tally()
 
 
 @app.command(epilog="Example: outreach account resume sms-main")

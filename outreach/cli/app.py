@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "scripts": "What loudspeakers read out, and the proof that they did.",
     "sms": "SMS texts: count their parts.",
     "account": "Provider accounts: list them, put them back into service.",
+    "bounces": "Returned e-mails: take them from a mail server.",
     "doctor": "Look for what is broken or dangerous here, and say what to do.",
     "web": "Run only the web part: console, webhooks, unsubscribe pages.",
     "worker": "Run only a Celery worker.",

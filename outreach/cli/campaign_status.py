@@ -97,11 +97,17 @@ def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
     """What keeps the whole campaign waiting, and what to do about it."""
     paused = standing.state is CampaignState.PAUSED
     own = [f"the campaign is paused: outreach campaign resume {standing.campaign}"] if paused else []
-    return own + [
+    own += [
         f"account {account.name} is paused since {local(account.since, zone)} ({account.code} {account.reason}): "
         f"mend that, then: outreach account resume {account.name}"
         for account in standing.paused_accounts
     ]
+    own += [
+        f"account {one.name} does not work since {local(one.since, zone)} ({one.cause}): it is tried again by itself; "
+        f"{one.waiting:,} deliveries wait for it"
+        for one in standing.ill_accounts
+    ]
+    return own
 
 
 def _heading(standing: Status, zone: ZoneInfo) -> str:

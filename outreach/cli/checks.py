@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,15 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.cli.session import Session
 from outreach.dispatch.child import Child, myself, proven_dead
+from outreach.domain.circuits import Circuit
 from outreach.domain.errors import OutreachError
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, health, migrate, units
+from outreach.store import accounts, circuits, health, migrate, polls, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
 """Bytes below which a disk counts as nearly full."""
+_RECENT = timedelta(days=2)
 _START = "outreach up, or outreach worker"
 
 
@@ -214,9 +217,11 @@ def _schema(engine: Engine) -> Check:
 
 def _contents(runtime: Runtime) -> Iterator[Check]:
     with runtime.engine.connect() as connection:
-        out = accounts.paused(connection)
+        out, standings = accounts.paused(connection), circuits.standings(connection)
         known = units.count(connection)
         children = health.open_children(connection)
+        asked = polls.read(connection, list(runtime.accounts))
+        now = runtime.clock.now()
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
         yield _good("accounts", ", ".join(sending))
@@ -227,11 +232,30 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, f"mend that, then: outreach account resume {name}")
+    yield from _asked(asked.values(), now)
+    for one in standings.values():
+        if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
+            why = f"its provider does not work ({one.cause})"
+            yield Check(f"account {one.name}", Finding.DOUBTFUL, why, "it is tried again by itself; ask the provider")
     if known:
         yield _good("units", f"{known:,} loaded")
     else:
         yield Check("units", Finding.DOUBTFUL, "none are loaded", "outreach units load")
     yield _workers(children)
+
+
+def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:
+    """Mailboxes and what else must be asked: whether they answer, and what messages meet at their recipients'."""
+    for one in sorted(found, key=lambda poll: poll.name):
+        name = f"mailbox of {one.name}"
+        if one.failing_since is not None:
+            what = f"cannot be read since {one.failing_since:%Y-%m-%d %H:%M} UTC: {one.trouble}"
+            yield Check(name, Finding.BROKEN, what, "mend that: bounces are not noticed meanwhile; nothing else waits")
+        elif one.polled_at is not None:
+            yield _good(name, f"read {one.polled_at:%Y-%m-%d %H:%M} UTC")
+        if one.warned_at is not None and now - one.warned_at < _RECENT:
+            what = f"messages came back for what we are or send, last {one.warned_at:%Y-%m-%d %H:%M} UTC: {one.warning}"
+            yield Check(f"mail of {one.name}", Finding.DOUBTFUL, what, "look at SPF, DKIM, DMARC and the server's name")
 
 
 def _workers(children: list[health.Child]) -> Check:

@@ -22,11 +22,12 @@ def sandbox(
     context: typer.Context,
     http_port: Annotated[int, typer.Option("--http-port", min=0, max=65535, help="0: any free one.")] = 8977,
     smtp_port: Annotated[int, typer.Option("--smtp-port", min=0, max=65535, help="0: any free one.")] = 8978,
+    imap_port: Annotated[int, typer.Option("--imap-port", min=0, max=65535, help="0: any free one.")] = 8979,
 ) -> None:
     """Run the provider simulator: it sends nothing to anybody. Further options as in docs/channels/sandbox.md."""
     home = session_of(context).settings().data_dir
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = home / "sandbox"
-    simulator = SandboxPart(data, http_port, smtp_port, tuple(context.args))
+    simulator = SandboxPart(data, http_port, smtp_port, tuple(context.args), imap_port=imap_port)
     say(f"citizens' phones: {simulator.url if http_port else 'see ' + str(data / 'sandbox.json')}")
     become(sandbox_argv(simulator))

@@ -58,6 +58,7 @@ def _listed(source: TemplateSource) -> dict[str, Any]:
         "channels": {channel: list(source.languages(channel)) for channel in sorted(source.parts)},
         "variables": dict(source.variables),
         "samples": list(source.samples),
+        "attachments": [one.to_json() for one in source.attachments],
     }
 
 

@@ -110,9 +110,11 @@ def make_preview(session: Session, wanted: Preview, subject: Subject) -> Made:
     if wanted.channel is Channel.LOUDSPEAKER:
         return _broadcast(rendered, shown)
     text = _parameters(rendered) if rendered.template_id else rendered.body
-    return Made(
-        text, rendered.subject, rendered.html, (_heading(wanted.channel, shown),), _facts(wanted.channel, shown)
-    )
+    files = [f"attached: {one.name}, {one.size:,} bytes" for one in rendered.attachments]
+    facts = _facts(wanted.channel, shown)
+    if rendered.attachments:
+        facts["attachments"] = [one.to_json() for one in rendered.attachments]
+    return Made(text, rendered.subject, rendered.html, (_heading(wanted.channel, shown), *files), facts)
 
 
 def _definition(session: Session, slug: str) -> Definition:

@@ -16,7 +16,7 @@ from outreach.local.supervisor import Supervisor
 from outreach.settings import Settings
 
 app = typer.Typer()
-_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_RATE = 8977, 8978, 100
+_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP, _SANDBOX_RATE = 8977, 8978, 8979, 100
 
 
 @app.command(epilog="Example: outreach up --sandbox")
@@ -61,9 +61,11 @@ def up(
 
 
 def _sandbox(settings: Settings, public_url: str) -> local.SandboxPart:
-    local.need_port("127.0.0.1", _SANDBOX_HTTP, "the sandbox")
-    local.need_port("127.0.0.1", _SANDBOX_SMTP, "the sandbox")
-    simulator = local.SandboxPart(settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP, public_url=public_url)
+    for port in (_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP):
+        local.need_port("127.0.0.1", port, "the sandbox")
+    simulator = local.SandboxPart(
+        settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP, public_url=public_url, imap_port=_SANDBOX_IMAP
+    )
     if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
         say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")
     return simulator

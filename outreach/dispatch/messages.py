@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
 
-from channels.contract import Adapter, Content, Lease, Outgoing
+from channels.contract import Adapter, Attachment, Content, Lease, Outgoing
 from outreach.domain.accounts import Account
+from outreach.domain.attachments import AttachedFile
 from outreach.domain.composing import compose
 from outreach.domain.context import LinksView
+from outreach.domain.errors import OutreachError
 from outreach.domain.frozen import Frozen
 from outreach.domain.privacy import KeyRing
 from outreach.domain.rendering import RenderError
@@ -61,6 +63,7 @@ class Composer:
         content = Content(
             channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html,
             template_id=rendered.template_id, parameters=rendered.parameters,
+            attachments=tuple(_attachment(one) for one in rendered.attachments),
         )  # fmt: skip
         problems = adapter.check(content)
         if problems:
@@ -79,6 +82,13 @@ class Composer:
         if not self._account.receipts:
             return ""
         return f"{self._public_url}/webhooks/{quote(self._account.name)}?d={key}"
+
+
+def _attachment(file: AttachedFile) -> Attachment:
+    """The file as it leaves; raises OutreachError where its content was not read: a message never goes without it."""
+    if not file.content:
+        raise OutreachError("a file that goes with the message is not at hand")
+    return Attachment(file.name, file.media_type, file.content)
 
 
 def links_of(

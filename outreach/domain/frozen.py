@@ -29,13 +29,14 @@ class Frozen:
 
     @classmethod
     def from_json(
-        cls, definition: Mapping[str, Any], templates: Mapping[str, Any], segments: Mapping[str, Any], shift_days: int
-    ) -> Frozen:
-        """From what the store keeps, with every date moved by `shift_days`."""
+        cls, definition: Mapping[str, Any], templates: Mapping[str, Any], segments: Mapping[str, Any], shift_days: int,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Frozen:  # fmt: skip
+        """From what the store keeps, with every date moved by `shift_days`; `files`: attachments by digest."""
         original = definition_from_json(definition)
         return cls(
             definition=shifted(original, shift_days) if shift_days else original,
-            templates={name: TemplateSource.from_json(source) for name, source in templates.items()},
+            templates={name: TemplateSource.from_json(source, files) for name, source in templates.items()},
             segments={name: segment_from_json(name, data) for name, data in segments.items()},
         )
 

@@ -34,6 +34,7 @@ class _Version:
     fingerprint: bytes
     token: AESGCM
     invitation: bytes
+    secrets: bytes
 
 
 class KeyRing:
@@ -106,6 +107,11 @@ class KeyRing:
             return int(run), int(delivery)
         return None
 
+    def secrets_for(self, purpose: str) -> list[bytes]:
+        """A secret of 32 bytes for a purpose of its own under every version, newest first."""
+        newest_first = sorted(self._versions.values(), key=lambda version: -version.number)
+        return [hmac.digest(version.secrets, purpose.encode(), sha256) for version in newest_first]
+
     def invitation(self, contact: int, made_on: date) -> str:
         """The one-time token by which a contact comes to a channel: always the same one for a day.
 
@@ -148,7 +154,8 @@ def _derive(number: int, secret: str) -> _Version:
         return HKDF(algorithm=SHA256(), length=32, salt=b"outreach", info=purpose).derive(secret.encode())
 
     return _Version(
-        number, AESGCM(key(b"address")), key(b"fingerprint"), AESGCM(key(b"token")), key(b"invitation")
+        number, AESGCM(key(b"address")), key(b"fingerprint"), AESGCM(key(b"token")), key(b"invitation"),
+        key(b"secrets"),
     )  # fmt: skip
 
 

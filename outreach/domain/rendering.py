@@ -12,8 +12,10 @@ from jinja2 import Template, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 
+from outreach.domain.attachments import AttachedFile
 from outreach.domain.context import TO_EVERYONE
 from outreach.domain.errors import OutreachError
+from outreach.domain.html_style import inlined, is_styled
 from outreach.domain.html_text import html_document, html_to_text, text_to_html
 from outreach.domain.provider_template import ProviderTemplate, read_provider_template
 from outreach.domain.speech import Spoken
@@ -77,6 +79,7 @@ class Rendered:
     template_id: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     scripts: tuple[Spoken, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
 
 
 _Context = Mapping[str, object]
@@ -154,21 +157,21 @@ def compile_template(source: TemplateSource) -> Compiled:
         f"{source.file_of(channel, language)}:{problem.line}: {problem.what}"
         for channel in sorted(source.parts)
         for language in source.languages(channel)
-        for problem in find_problems(source, channel, language)
+        for problem in find_problems(source, channel, language, frozen=True)
     ]
     if found:
         raise TemplateError("\n".join(found))
     writers = {
-        (channel, language): _writer(channel, language, text)
+        (channel, language): _writer(channel, language, text, source.attachments)
         for channel, texts in source.parts.items()
         for language, text in texts.items()
     }
     return Compiled(source, writers)
 
 
-def _writer(channel: str, language: str, text: str) -> _Writer:
+def _writer(channel: str, language: str, text: str, files: tuple[AttachedFile, ...]) -> _Writer:
     if channel == EMAIL:
-        return _mail_writer(text, language)
+        return _mail_writer(text, language, files)
     if channel == ZALO_ZNS:
         provider = read_provider_template(text)
         assert isinstance(provider, ProviderTemplate)
@@ -204,17 +207,23 @@ def _provider_writer(provider: ProviderTemplate) -> _Writer:
     return write
 
 
-def _mail_writer(text: str, language: str) -> _Writer:
-    """The subject is plain text and so never escaped; the body is HTML, or plain text that becomes HTML."""
+def _mail_writer(text: str, language: str, files: tuple[AttachedFile, ...]) -> _Writer:
+    """The subject is plain text and so never escaped; text or HTML is made from the other where it is not written.
+
+    Styles are put into the elements of each message: before it is filled in, a template is no HTML.
+    """
     plain, html = TEXT.from_string(text), HTML.from_string(text)
+    finished = inlined if is_styled(text) else str
 
     def write(context: _Context) -> Rendered:
         subject = _one_line(_run(plain, context, "subject"))
-        if "text" in plain.blocks:
-            body = _clean(_run(plain, context, "text"))
-            return Rendered(body, subject, html_document(text_to_html(body), language))
-        marked_up = _clean(_run(html, context, "body"))
-        return Rendered(html_to_text(marked_up), subject, html_document(marked_up, language))
+        written = _clean(_run(plain, context, "text")) if "text" in plain.blocks else None
+        if "body" in html.blocks:
+            marked_up = _clean(_run(html, context, "body"))
+            document = finished(html_document(marked_up, language))
+            return Rendered(written or html_to_text(marked_up), subject, document, attachments=files)
+        text = written or ""
+        return Rendered(text, subject, html_document(text_to_html(text), language), attachments=files)
 
     return write
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from outreach.domain.html_check import html_problems
 from outreach.domain.provider_template import read_provider_template
 from outreach.domain.template_env import TEXT
 from outreach.domain.template_source import EMAIL, ZALO_ZNS, Piece, TemplateProblem, TemplateSource
@@ -26,14 +27,18 @@ _ALLOWED: Final = (
 
 
 def find_problems(
-    source: TemplateSource, channel: str, language: str, *, about_case: bool = True
+    source: TemplateSource, channel: str, language: str, *, about_case: bool = True, frozen: bool = False
 ) -> list[TemplateProblem]:
-    """Everything wrong with one text, by line; `about_case`: whether a case is at hand when it is sent."""
+    """Everything wrong with one text, by line; `about_case`: whether a case is at hand when it is sent.
+
+    `frozen`: only what cannot be compiled, since a version approved before a rule was made is still sent.
+    """
     text = source.parts[channel][language]
     if len(text) > MAX_SOURCE:
         return [TemplateProblem(1, f"longer than {MAX_SOURCE:,} characters")]
     if channel != ZALO_ZNS:
-        return sorted(_piece_problems(Piece("", text), channel, about_case))
+        found = [*_piece_problems(Piece("", text), channel, about_case)]
+        return sorted(found if frozen or channel != EMAIL else [*found, *_html_problems(text)])
     provider = read_provider_template(text)
     if isinstance(provider, list):
         return provider
@@ -154,13 +159,19 @@ def _mail_blocks(tree: nodes.Template) -> Iterator[TemplateProblem]:
             )
     if "subject" not in blocks:
         yield TemplateProblem(1, "an e-mail needs {% block subject %}…{% endblock %}")
-    if ("body" in blocks) == ("text" in blocks):
+    if not ("body" in blocks or "text" in blocks):
         yield TemplateProblem(1, "an e-mail needs {% block body %} with HTML, or {% block text %} with plain text")
     for part in tree.body:
         if not isinstance(part, nodes.Block) and not _is_blank(part):
             yield TemplateProblem(part.lineno, "text outside the blocks of an e-mail is never sent; move it into one")
     if any("<mjml" in data.data for data in tree.find_all(nodes.TemplateData)):
         yield TemplateProblem(1, "MJML cannot be sent; write HTML")
+
+
+def _html_problems(text: str) -> Iterator[TemplateProblem]:
+    tree = parsed(text)
+    if tree is not None and any(block.name == "body" for block in tree.find_all(nodes.Block)):
+        yield from html_problems(text)
 
 
 def _is_blank(node: nodes.Node) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
+from outreach.domain.attachments import FOLDER, AttachedFile, check_together, read_attachments
 from outreach.domain.definition.parts import Text
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.mistakes import Mistakes, unknown
@@ -38,11 +39,19 @@ def load_template(folder: Path, name: str) -> TemplateSource:
     title, variables, samples = _meta(folder / name / META)
     parts: dict[str, dict[str, str]] = {}
     for path in sorted((folder / name).iterdir()):
-        if path.name == META or path.name.startswith("."):
+        if path.name in (META, FOLDER) or path.name.startswith("."):
             continue
         channel, language = _part_of(path)
         parts.setdefault(channel, {})[language] = _read(path)
-    return TemplateSource(name, title, variables, parts, samples)
+    return TemplateSource(name, title, variables, parts, samples, _attachments(folder / name / FOLDER, parts))
+
+
+def _attachments(folder: Path, channels: Collection[str]) -> tuple[AttachedFile, ...]:
+    found = read_attachments(folder)
+    check_together(folder, found)
+    if found and EMAIL not in channels:
+        raise OutreachError(f"{folder}: only e-mails carry files; add a text like email.vi.j2, or remove the folder")
+    return found
 
 
 def _part_of(path: Path) -> tuple[str, str]:

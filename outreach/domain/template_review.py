@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from outreach.domain.attachments import FOLDER
 from outreach.domain.languages import language_name
 from outreach.domain.rendering import Compiled, Rendered, RenderError, TemplateError, compile_template
 from outreach.domain.sms_text import measure, unaccent
@@ -26,6 +27,8 @@ META: Final = "meta.yaml"
 MOST_ACCENTED: Final = 3
 MOST_UNACCENTED: Final = 2
 """SMS parts beyond which a notice is too long to be read, and to be paid."""
+MANY_BYTES: Final = 1_000_000
+"""Attachments beyond which a large audience is a question of bandwidth."""
 LONGEST_SCRIPT_SECONDS: Final = 15 * 60
 """What is read in one session (Hà Nội's own rule of 2021)."""
 _LONGEST: Final = {Channel.ZALO_OA: 2_000, Channel.TELEGRAM: 4_096}
@@ -48,7 +51,7 @@ class Finding:
 
 def review(source: TemplateSource, variable_lines: Mapping[str, int]) -> list[Finding]:
     """Errors and warnings by file and line; `variable_lines`: where `meta.yaml` documents each variable."""
-    found = [*_texts(source), *_documented(source, variable_lines), *_samples(source)]
+    found = [*_texts(source), *_documented(source, variable_lines), *_samples(source), *_attached(source)]
     if not any(one.error and not one.file.endswith(META) for one in found):
         found += _tried(source)
     return sorted(found)
@@ -95,6 +98,13 @@ def _samples(source: TemplateSource) -> Iterator[Finding]:
                 f'then take {language} from "samples" in {META}'
             )
             yield Finding(file, 0, what, error=False)
+
+
+def _attached(source: TemplateSource) -> Iterator[Finding]:
+    size = sum(one.size for one in source.attachments)
+    if size > MANY_BYTES:
+        what = f"{size:,} bytes go with every e-mail; for a large audience put the files on a web page and link to it"
+        yield Finding(f"{source.name}/{FOLDER}", 0, what, error=False)
 
 
 def _tried(source: TemplateSource) -> Iterator[Finding]:

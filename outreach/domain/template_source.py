@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from outreach.domain.attachments import AttachedFile
 from outreach.domain.errors import OutreachError
 
 DEFAULT_LANGUAGE: Final = "vi"
@@ -20,7 +21,8 @@ _MARKUP: Final = re.compile(r"<\s*/?\s*[a-zA-Z!]")
 class TemplateSource:
     """`parts`: channel → language → source. `variables`: path → example, for previews. Goes to JSON and back.
 
-    `samples`: languages whose texts wait for a translator; they are shown in previews and never sent.
+    `samples`: languages whose texts wait for a translator; they are shown in previews and never sent. `attachments`: go
+    with its e-mails.
     """
 
     name: str
@@ -28,6 +30,7 @@ class TemplateSource:
     variables: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     samples: tuple[str, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
 
     def languages(self, channel: str) -> tuple[str, ...]:
         """The languages it has a text in for the channel, the default one first."""
@@ -54,12 +57,18 @@ class TemplateSource:
             "variables": dict(self.variables),
             "parts": {channel: dict(texts) for channel, texts in self.parts.items()},
             **({"samples": list(self.samples)} if self.samples else {}),
+            **({"attachments": [one.to_json() for one in self.attachments]} if self.attachments else {}),
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TemplateSource:
-        """What `to_json` gave; raises KeyError where something is missing."""
-        return cls(data["name"], data["title"], data["variables"], data["parts"], tuple(data.get("samples", ())))
+    def from_json(cls, data: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> TemplateSource:
+        """What `to_json` gave; raises KeyError where something is missing. `files`: the attachments by digest."""
+        contents = files or {}
+        attachments = [
+            AttachedFile.from_json(one, contents.get(one["digest"], b"")) for one in data.get("attachments", ())
+        ]
+        samples = tuple(data.get("samples", ()))
+        return cls(data["name"], data["title"], data["variables"], data["parts"], samples, tuple(attachments))
 
 
 def inline_template(name: str, texts: Mapping[str, str | Mapping[str, str]]) -> TemplateSource:

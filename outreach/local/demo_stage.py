@@ -80,7 +80,7 @@ def stage(
     servers = embedded.acquire()
     try:
         public_url = f"http://127.0.0.1:{port}"
-        sandbox = SandboxPart(data / "sandbox", free_port(), free_port(), _BEHAVIOUR, public_url)
+        sandbox = SandboxPart(data / "sandbox", free_port(), free_port(), _BEHAVIOUR, public_url, free_port())
         values = {
             "data_dir": data,
             "database_url": servers.database_url,

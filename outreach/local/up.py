@@ -34,6 +34,7 @@ class SandboxPart:
     smtp_port: int
     options: tuple[str, ...] = ()
     public_url: str = ""
+    imap_port: int = 0
 
     @property
     def url(self) -> str:
@@ -72,13 +73,14 @@ def scheduler_argv() -> tuple[str, ...]:
 def sandbox_argv(sandbox: SandboxPart) -> tuple[str, ...]:
     """The provider simulator."""
     ports = ("--http-port", str(sandbox.http_port), "--smtp-port", str(sandbox.smtp_port))
+    returned = ("--imap-port", str(sandbox.imap_port))
     hooks: tuple[str, ...] = ()
     if sandbox.public_url:
         base = f"{sandbox.public_url.rstrip('/')}/webhooks"
         hooks = ("--webhook", f"zalo={base}/{ZALO}", "--webhook", f"telegram={base}/{TELEGRAM}")
     return (
         *(sys.executable, "-m", "outreach.local.sandbox", "--data", str(sandbox.data)),
-        *(*ports, *hooks, *sandbox.options),
+        *(*ports, *returned, *hooks, *sandbox.options),
     )
 
 
@@ -197,9 +199,20 @@ host = "127.0.0.1"
 port = {sandbox.smtp_port}
 tls = "none"
 from = "Trung tâm Phục vụ hành chính công <noreply@sandbox.example>"
-rate = "{rate}/s"
+{_returned(sandbox)}rate = "{rate}/s"
 price = 5
 """
+
+
+def _returned(sandbox: SandboxPart) -> str:
+    """The settings of the mailbox with returned e-mails, where it has a known port."""
+    if not sandbox.imap_port:
+        return ""
+    return (
+        f'bounce_address = "tra-lai@sandbox.example"\nbounce_imap_host = "127.0.0.1"\n'
+        f'bounce_imap_port = {sandbox.imap_port}\nbounce_imap_tls = "none"\n'
+        f'bounce_imap_username = "tra-lai"\nbounce_imap_password = "any"\n'
+    )
 
 
 def write_accounts(file: Path, text: str) -> bool:

@@ -20,7 +20,7 @@ from outreach.domain.segments import Segment, segment_to_json
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import CascadeMode, Channel, MessageClass
 from outreach.planning.forecast import Forecast
-from outreach.store import campaigns, cascades, deliveries, runs
+from outreach.store import attachments, campaigns, cascades, deliveries, runs
 from outreach.store.campaigns import Version
 from outreach.store.runs import Run
 from outreach.store.versions import read_version
@@ -62,7 +62,9 @@ def load(
         slug=definition.slug, n=0, state=VersionState.DRAFT, hash=_digest(content), author=who, submitted_by=None,
         definition=content["definition"], templates=frozen_templates, segments=frozen_segments,
     )  # fmt: skip
+    files = {one.digest: one.content for source in templates.values() for one in source.attachments}
     with engine.begin() as connection:
+        attachments.keep(connection, files)
         before = campaigns.find(connection, definition.slug)
         n = campaigns.add_version(
             connection, new, title=definition.title, timezone=definition.timezone, starts=definition.starts,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from outreach.domain.circuits import Circuit
 from outreach.domain.definition import Definition
 from outreach.domain.definition.parts import Message
 from outreach.domain.hours import earliest_send
@@ -18,7 +19,7 @@ from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.schedule import BeforeCase, next_occurrence
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
-from outreach.store import campaigns, runs
+from outreach.store import campaigns, circuits, moves, runs
 from outreach.store import status as store
 from outreach.store.accounts import AccountState
 from outreach.store.campaigns import Campaign
@@ -79,6 +80,21 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
+class IllAccount:
+    """An account whose provider does not work: tried again by itself. `waiting`: deliveries nobody else can send."""
+
+    name: str
+    cause: str
+    since: datetime | None
+    waiting: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        since = None if self.since is None else self.since.isoformat()
+        return {"name": self.name, "cause": self.cause, "since": since, "waiting": self.waiting}
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A campaign at the moment `at`. `rate_per_s`: deliveries gone out a second since the reading before, if any.
 
@@ -96,6 +112,7 @@ class Status:
     paused_accounts: tuple[AccountState, ...]
     rate_per_s: float | None
     launched_at: datetime | None = None
+    ill_accounts: tuple[IllAccount, ...] = ()
 
     @property
     def gone_out(self) -> int:
@@ -123,6 +140,7 @@ class Status:
                 {"name": one.name, "code": one.code, "reason": one.reason, "since": one.since.isoformat()}
                 for one in self.paused_accounts
             ],
+            "ill_accounts": [one.to_json() for one in self.ill_accounts],
         }
 
 
@@ -145,7 +163,16 @@ def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, pr
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
         launched_at=campaign.launched_at,
     )  # fmt: skip
+    if scope.everything and reading.waits:
+        reading = replace(reading, ill_accounts=_ill(connection))
     return reading if previous is None else _with_rate(reading, previous)
+
+
+def _ill(connection: Connection) -> tuple[IllAccount, ...]:
+    """The accounts whose provider fails, whichever campaign they fail: what one cannot send another one may get."""
+    found = [one for one in circuits.standings(connection).values() if one.circuit is Circuit.OPEN]
+    waiting = moves.waiting(connection, [one.name for one in found]) if found else {}
+    return tuple(IllAccount(one.name, one.cause, one.since, waiting.get(one.name, 0)) for one in found)
 
 
 def _counts(items: Iterable[tuple[tuple[int, str, str], int]]) -> Counts:

@@ -26,7 +26,7 @@ from outreach.receipts.hearing import hear
 from outreach.receipts.joining import Joining
 from outreach.receipts.keeping import event_of, json_of
 from outreach.receipts.together import Together
-from outreach.store import deliveries, events, suppressions
+from outreach.store import deliveries, events, polls, suppressions
 from outreach.store.deliveries import Change
 from outreach.store.events import RawEvent
 
@@ -100,6 +100,17 @@ class Receiver:
         with self.engine.begin() as connection:
             return len(self._take(connection, account, told))
 
+    def take_polled(self, account_name: str, told: Sequence[Event], *, before: str, after: str) -> int:
+        """Keep and apply what was found between two cursors, and the later cursor, in one transaction.
+
+        Nothing where somebody else has moved the cursor meanwhile: they took the same. Returns how many were new.
+        """
+        account = self.accounts[account_name]
+        with self.engine.begin() as connection:
+            if not polls.move(connection, account_name, before=before, after=after, now=self.clock.now()):
+                return 0
+            return len(self._take(connection, account, told))
+
     def _take_all(self, given: Sequence[Told]) -> Sequence[int | Exception]:
         """Receipts of many callbacks in one transaction; where one spoils it, each in its own."""
         try:
@@ -169,9 +180,7 @@ class Receiver:
         for of, receipt in ((one.of, one.receipt) for one in kept if one.receipt is not None):
             account, place = self.accounts.get(of.account), (of.run, of.delivery)
             changes.append(self._change(account, receipt, (*place, None), of.channel))
-            if receipt.opted_out:
-                source = f"provider of {of.account}"
-                suppressions.suppress_deliveries(connection, [place], reason=Reason.OPTED_OUT, source=source)
+            self._follow(connection, of.account, receipt, place)
         for round_ in _rounds(changes):
             deliveries.advance(connection, round_, now=self.clock.now())
         for account_name in {one.of.account for one in kept}:
@@ -218,15 +227,23 @@ class Receiver:
             if place is None or place[:2] not in own:
                 continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
             changes.append(self._change(account, event, place, own[place[:2]]))
-            if event.opted_out:
-                suppressions.suppress_deliveries(
-                    connection, [place[:2]], reason=Reason.OPTED_OUT, source=f"provider of {account.name}"
-                )
+            self._follow(connection, account.name, event, place[:2])
             done.append(event.event_key)
         for round_ in _rounds(changes):
             deliveries.advance(connection, round_, now=self.clock.now(), shard=os.getpid())
         events.applied(connection, account.name, done)
         return new
+
+    def _follow(self, connection: Connection, account: str, receipt: Receipt, place: tuple[int, int]) -> None:
+        """What a receipt means beyond its delivery: for the address it went to, for the account it went through."""
+        source = f"provider of {account}"
+        if receipt.opted_out:
+            suppressions.suppress_deliveries(connection, [place], reason=Reason.OPTED_OUT, source=source)
+        if receipt.hard_bounce:
+            suppressions.suppress_deliveries(connection, [place], reason=Reason.HARD_BOUNCE, source=source)
+        if receipt.blames_us:
+            log.warning("messages are refused for what we are or send: account=%s code=%s", account, receipt.code)
+            polls.warn(connection, account, warning=f"{receipt.code} {receipt.reason}", now=self.clock.now())
 
     def _heard(self, connection: Connection, account: Account, event: Event) -> bool:
         """Let what a citizen told us have its effect, or none at all: one that fails is tried again later.

@@ -517,6 +517,27 @@ account_tokens = Table(
     _now("renewed_at"),
 )
 
+polls = Table(
+    "polls",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Text, nullable=False, server_default=""),
+    Column("polled_at", Moment),
+    Column("failing_since", Moment),
+    Column("trouble", Text, nullable=False, server_default=""),
+    Column("next_at", Moment),
+    Column("warned_at", Moment),
+    Column("warning", Text, nullable=False, server_default=""),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    _now("stored_at"),
+)
+
 children = Table(
     "children",
     metadata,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from outreach.domain.errors import NotFound
 from outreach.domain.frozen import Frozen
-from outreach.store import campaigns
+from outreach.store import attachments, campaigns
 from outreach.store.tables import campaign_versions
 
 _KEPT = 64
@@ -27,7 +27,9 @@ def read_version(connection: Connection, slug: str, n: int, shift_days: int) -> 
         if key in _cache:
             return _cache[key]
     found = campaigns.version(connection, slug, n)
-    frozen = Frozen.from_json(found.definition, found.templates, found.segments, shift_days)
+    digests = [one["digest"] for source in found.templates.values() for one in source.get("attachments", ())]
+    files = attachments.read(connection, digests)
+    frozen = Frozen.from_json(found.definition, found.templates, found.segments, shift_days, files)
     with _lock:
         while len(_cache) >= _KEPT:
             _cache.pop(next(iter(_cache)))

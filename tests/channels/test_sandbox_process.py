@@ -138,13 +138,15 @@ def test_the_command_line_sets_everything(tmp_path: Path) -> None:
     given = parse(
         ["--data", str(tmp_path), "--http-port", "1", "--fail-share", "0.5", "--statuses", "sent,delivered",
          "--webhook", "zalo=http://127.0.0.1:8000/z?a=b", "--webhook", "telegram=http://127.0.0.1:8000/t",
-         "--seen-share", "0.2", "--zalo-per-minute", "0", "--telegram-per-s", "5"]
+         "--seen-share", "0.2", "--zalo-per-minute", "0", "--telegram-per-s", "5", "--imap-port", "3"]
     )  # fmt: skip
     assert given == SandboxConfig(
         tmp_path, http_port=1, fail_share=0.5, statuses=("sent", "delivered"), seen_share=0.2,
         webhooks={"zalo": "http://127.0.0.1:8000/z?a=b", "telegram": "http://127.0.0.1:8000/t"},
-        zalo=ZaloApp(per_minute=0), telegram=TelegramBot(per_s=5),
+        zalo=ZaloApp(per_minute=0), telegram=TelegramBot(per_s=5), imap_port=3,
     )  # fmt: skip
+    assert parse(["--data", "x"]).imap_port == 8979
+    assert parse(["--data", "x", "--smtp-port", "0"]).imap_port == 0
 
 
 @pytest.mark.parametrize("wrong", ["zalo", "zalo=somewhere", "esms=http://127.0.0.1:8000/e"])

@@ -14,8 +14,10 @@ from typing import Any, cast
 import pytest
 from adapter_harness import (
     BODY,
+    LOOPS,
     MAILBOX,
     SUBJECT,
+    LoopFactory,
     MailHandler,
     certificate,
     everything_shown,
@@ -146,6 +148,7 @@ def test_nobody_can_smuggle_in_a_header_or_a_command(outgoing: Outgoing, kind: E
         ({"RCPT": "550 unknown"}, ErrorKind.REJECTED, "550"),
         ({"RCPT": "450 4.2.1 greylisted"}, ErrorKind.TRANSIENT, "4.2.1"),
         ({"RCPT": "554 5.7.1 Relay access denied"}, ErrorKind.MISCONFIGURED, "5.7.1"),
+        ({"RCPT": "554-5.7.1 sorry\r\n554 5.7.1 this is no open relay"}, ErrorKind.MISCONFIGURED, "5.7.1"),
         ({"RCPT": "530 5.7.0 authenticate first"}, ErrorKind.MISCONFIGURED, "5.7.0"),
         ({"RCPT": "421 4.3.2 closing"}, ErrorKind.TRANSIENT, "4.3.2"),
         ({"MAIL": "550 5.7.1 not your address"}, ErrorKind.MISCONFIGURED, "5.7.1"),
@@ -238,7 +241,9 @@ def test_a_kept_connection_that_the_server_closed_is_replaced_without_an_error()
     run(story())
 
 
-def over_tls(tls: str, context: ssl.SSLContext, ca_file: Path | None) -> None:
+def over_tls(
+    tls: str, context: ssl.SSLContext, ca_file: Path | None, loop: LoopFactory = asyncio.new_event_loop
+) -> None:
     options: dict[str, Any] = (
         {"ssl": context} if tls == "implicit" else {"tls_context": context, "require_starttls": True}
     )
@@ -253,12 +258,13 @@ def over_tls(tls: str, context: ssl.SSLContext, ca_file: Path | None) -> None:
                 await adapter.aclose()
         assert len(handler.got) == 1
 
-    run(story())
+    run(story(), loop)
 
 
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_it_speaks_tls_to_a_server_it_can_trust(tls: str, tmp_path: Path) -> None:
-    over_tls(tls, *certificate(tmp_path, "127.0.0.1"))
+def test_it_speaks_tls_to_a_server_it_can_trust(tls: str, loop: LoopFactory, tmp_path: Path) -> None:
+    over_tls(tls, *certificate(tmp_path, "127.0.0.1"), loop)
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])

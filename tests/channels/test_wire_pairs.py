@@ -85,7 +85,7 @@ class Vault:
 async def adapter_of(way: Way, data: Path, **changes: Any) -> AsyncIterator[tuple[Adapter, str]]:
     """The adapter of a way as the accounts file makes it, and where its sandbox is."""
     async with sandbox(data / "sandbox", **changes) as ports:
-        part = SandboxPart(data / "sandbox", ports.http_port, ports.smtp_port)
+        part = SandboxPart(data / "sandbox", ports.http_port, ports.smtp_port, imap_port=ports.imap_port)
         file = data / "accounts.toml"
         file.write_text(sandbox_accounts(part, rate=1000), encoding="utf-8")
         adapter = load_accounts(file, timeout=0.5).makers[way.account]()

@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "template": ["list", "check", "preview"],
     "sms": ["parts"],
     "account": ["list", "resume"],
+    "bounces": ["take"],
 }
 ALL = [[name] for name in COMMANDS if name not in SUBCOMMANDS] + [
     [name, sub] for name, subs in SUBCOMMANDS.items() for sub in subs

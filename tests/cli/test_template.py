@@ -194,3 +194,24 @@ def test_a_sample_of_a_campaign_is_warned_of_when_it_is_checked(alone: Commands,
     assert said.status == 0, said.out
     assert 'message "gui": its text in tyz (tiếng Tày) for sms is a sample and is not sent' in said.err
     assert len(alone("campaign", "check", file, "--json").json()["warnings"]) == 1
+
+
+def test_files_of_an_e_mail_are_shown_and_looked_at(outreach: Commands, tmp_path: Path) -> None:
+    folder = tmp_path / "mau" / "thu"
+    (folder / "attachments").mkdir(parents=True)
+    (folder / "meta.yaml").write_text("title: Thử\n", encoding="utf-8")
+    (folder / "email.vi.j2").write_text(
+        "{% block subject %}Mẫu đơn{% endblock %}{% block text %}Chào{% endblock %}", encoding="utf-8"
+    )
+    (folder / "attachments" / "Tờ khai.pdf").write_bytes(b"%PDF-1.7")
+    here = outreach.changed(templates_dir=tmp_path / "mau")
+    shown = here("template", "preview", "thu", "--channel", "email")
+    assert "attached: Tờ khai.pdf, 8 bytes" in shown.err
+    told = here("template", "preview", "thu", "--channel", "email", "--json").json()
+    assert [one["name"] for one in told["attachments"]] == ["Tờ khai.pdf"]
+    assert here("template", "list", "--json").json()["templates"][0]["attachments"] == told["attachments"]
+    assert here("template", "check").status == 0
+    (folder / "attachments" / "chay.exe").write_bytes(b"MZ")
+    wrong = here("template", "check")
+    assert wrong.status == 1
+    assert "chay.exe" in wrong.out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from outreach.domain.clock import VirtualClock
 from outreach.domain.privacy import KeyRing
 from outreach.local.demo_stage import Stage
 from outreach.local.up import SandboxPart
-from outreach.store import accounts
+from outreach.store import accounts, circuits
 from tests.cli.commands import Commands
 from tests.world import World
 
@@ -71,6 +71,16 @@ def test_a_paused_campaign_and_a_paused_account_are_named(running: Commands, eng
     said = running("campaign", "status", "thu").err
     assert "the campaign is paused: outreach campaign resume thu" in said
     assert "outreach account resume sms-main" in said
+
+
+def test_an_account_that_is_ill_is_named_wherever_one_would_look(running: Commands, engine: Engine) -> None:
+    with engine.begin() as connection:
+        circuits.found_ill(connection, "sms-main", cause="50 of 50 sends failed", pause=lambda tries: timedelta(hours=1))
+    said = running("campaign", "status", "thu").err
+    assert "account sms-main does not work since" in said
+    assert "(50 of 50 sends failed): it is tried again by itself; 1 deliveries wait for it" in said
+    (ill,) = running("campaign", "status", "thu", "--json").json()["ill_accounts"]
+    assert (ill["name"], ill["waiting"]) == ("sms-main", 1)
 
 
 def test_the_demo_points_to_itself_with_its_clock(

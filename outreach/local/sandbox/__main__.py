@@ -29,13 +29,14 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     """The settings a command line asks for; raises ValueError for impossible ones."""
     parser = argparse.ArgumentParser(
         prog="python -m outreach.local.sandbox",
-        description="A provider simulator on loopback: Twilio, eSMS, Zalo, Telegram, SMTP. Sends nothing to anybody.",
+        description="A provider simulator on loopback: Twilio, eSMS, Zalo, Telegram, SMTP and IMAP. Sends nothing.",
         epilog=f"The auth token is read from {TOKEN_VARIABLE}; without it a well-known one is used.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of its log")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--http-port", type=int, default=8977, help="0: any free one, see sandbox.json in the folder")
     parser.add_argument("--smtp-port", type=int, default=8978)
+    parser.add_argument("--imap-port", type=int, help="of the mailbox with returned e-mails; default 8979")
     parser.add_argument("--account-sid", default=ACCOUNT_SID)
     parser.add_argument("--fail-share", type=float, default=0.02, help="share of numbers that get nothing (0 to 1)")
     parser.add_argument("--lost-receipts", type=float, default=0.0, help="share of messages never heard of again")
@@ -49,6 +50,8 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     parser.add_argument("--zalo-per-minute", type=int, default=ZaloApp().per_minute, help="requests; 0: no limit")
     parser.add_argument("--telegram-per-s", type=int, default=TelegramBot().per_s, help="messages; 0: no limit")
     given = vars(parser.parse_args(arguments))
+    if given["imap_port"] is None:
+        given["imap_port"] = 8979 if given["smtp_port"] else 0  # who lets the system choose means all of them
     return SandboxConfig(
         statuses=tuple(given.pop("statuses").split(",")),
         webhooks=_webhooks(given.pop("webhook")),

@@ -62,6 +62,16 @@ class Fate(StrEnum):
     """Zalo templates, eSMS: the account is out of money."""
     MIGRATED = "migrated"
     """Telegram: the chat has another id now."""
+    BOUNCE = "bounce"
+    """E-mail: taken, then returned: no such mailbox."""
+    FULL = "full"
+    """E-mail: taken, then returned: the mailbox is full."""
+    POLICY = "policy"
+    """E-mail: taken, then returned: the recipient's server refuses us."""
+    DELAYED = "delayed"
+    """E-mail: taken; a report says that it is not there yet."""
+    COMPLAINT = "complaint"
+    """E-mail: taken, then complained of as spam."""
 
 
 _EVERYWHERE: Final = {
@@ -97,7 +107,9 @@ CHATS: Final[Mapping[str, Fate]] = {
     for chat, fate in _all(MAGIC_CHAT, _EVERYWHERE, {"19": Fate.MIGRATED}).items()
     if fate not in _WITHOUT_RECEIPTS
 }
-_MAIL_FATES: Final = (Fate.INVALID, Fate.BROKEN, Fate.SILENT, Fate.RESET, Fate.DROPPED, Fate.CONTENT)
+RETURNED: Final = frozenset((Fate.BOUNCE, Fate.FULL, Fate.POLICY, Fate.DELAYED, Fate.COMPLAINT))
+"""Of e-mails: what comes back afterwards."""
+_MAIL_FATES: Final = (Fate.INVALID, Fate.BROKEN, Fate.SILENT, Fate.RESET, Fate.DROPPED, Fate.CONTENT, *RETURNED)
 
 
 def fate(to: str, fail_share: float) -> Fate:

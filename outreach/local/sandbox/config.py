@@ -19,17 +19,19 @@ WEBHOOKS = ("zalo", "telegram")
 class SandboxConfig:
     """Where it listens, what it keeps, how badly it behaves.
 
-    `http_port`, `smtp_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`, `seen_share`:
-    shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time. `latency_ms`
-    passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond which it refuses
-    (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before each of them.
-    `webhooks`: where Zalo's and Telegram's events go. `zns_templates`: a file with more registered templates.
+    `http_port`, `smtp_port`, `imap_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`,
+    `seen_share`: shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time.
+    `latency_ms` passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond
+    which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before
+    each of them. `webhooks`: where Zalo's and Telegram's events go. `zns_templates`: a file with more registered
+    templates.
     """
 
     data: Path
     host: str = "127.0.0.1"
     http_port: int = 8977
     smtp_port: int = 8978
+    imap_port: int = 0
     account_sid: str = ACCOUNT_SID
     auth_token: str = AUTH_TOKEN
     fail_share: float = 0.02

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -36,7 +36,8 @@ class Entry:
     """One message handed to the sandbox. `key`: the sender's own key, where the provider is given one, else "".
 
     `provider_id` is "" unless accepted; `code` is the error's; `at` is ISO 8601 in UTC; `parts`: SMS parts.
-    `to` is as the project writes addresses: +84… for numbers. `provider`: whose interface it came by.
+    `to` is as the project writes addresses: +84… for numbers. `provider`: whose interface it came by. `files`: name,
+    media type and SHA-256 of each that goes with an e-mail.
     """
 
     at: str
@@ -53,6 +54,7 @@ class Entry:
     callback: str = ""
     parts: int = 0
     provider: str = "twilio"
+    files: Sequence[Sequence[str]] = ()
 
     @property
     def moment(self) -> datetime:

@@ -1,4 +1,4 @@
-"""The sandbox as one process: HTTP and SMTP on loopback, one event loop."""
+"""The sandbox as one process: HTTP, SMTP and IMAP on loopback, one event loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from outreach.local.sandbox.citizens import Citizens
 from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.esms_api import EsmsApi
 from outreach.local.sandbox.esms_callbacks import EsmsCaller
+from outreach.local.sandbox.imap import listen_imap
 from outreach.local.sandbox.pages import Pages
+from outreach.local.sandbox.returns import Returns
 from outreach.local.sandbox.smtp import Mailbox
 from outreach.local.sandbox.telegram_api import TelegramApi
 from outreach.local.sandbox.telegram_updates import TelegramCaller, TelegramHook
@@ -47,6 +49,7 @@ class Ports:
     http_port: int
     smtp_port: int
     pid: int
+    imap_port: int = 0
 
 
 def read_ports(data: Path) -> Ports | None:
@@ -86,17 +89,24 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
         )
         await runner.setup()
         mail: asyncio.Server | None = None
+        returned: asyncio.Server | None = None
         try:
             http_port = await _listen_http(runner, config)
-            mail = await _listen_smtp(config, book)
-            ports = Ports(http_port, mail.sockets[0].getsockname()[1], os.getpid())
+            returns = Returns(book)
+            mail = await _listen_smtp(config, book, returns)
+            with _taken(config.host, config.imap_port):
+                returned = await listen_imap(config.host, config.imap_port, returns)
+            ports = Ports(
+                http_port, mail.sockets[0].getsockname()[1], os.getpid(), returned.sockets[0].getsockname()[1]
+            )
             await callbacks.start()
             _write_ports(config.data, ports)
             yield ports
         finally:
             (config.data / PORTS).unlink(missing_ok=True)
-            if mail is not None:
-                mail.close()
+            for server in (mail, returned):
+                if server is not None:
+                    server.close()
             await runner.cleanup()
             await callbacks.stop()
             book.close()
@@ -137,8 +147,8 @@ async def _listen_http(runner: web.AppRunner, config: SandboxConfig) -> int:
     return int(runner.addresses[0][1])
 
 
-async def _listen_smtp(config: SandboxConfig, book: Book) -> asyncio.Server:
-    mailbox = Mailbox(config, book)
+async def _listen_smtp(config: SandboxConfig, book: Book, returns: Returns) -> asyncio.Server:
+    mailbox = Mailbox(config, book, returns)
     with _taken(config.host, config.smtp_port):
         return await asyncio.get_running_loop().create_server(mailbox.server, config.host, config.smtp_port)
 

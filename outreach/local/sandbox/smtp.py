@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import default
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from outreach.local.sandbox.behaviour import Fate, mail_fate
 from outreach.local.sandbox.book import Book, new_id
 from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.log import Entry, Outcome, now
+from outreach.local.sandbox.returns import Returns
 
 _REPLIES = {
     Fate.INVALID: (Outcome.REFUSED, "550 5.1.1 no such mailbox in the sandbox"),
@@ -25,9 +27,10 @@ _REPLIES = {
 class Mailbox:
     """What aiosmtpd asks for every command."""
 
-    def __init__(self, config: SandboxConfig, book: Book) -> None:
+    def __init__(self, config: SandboxConfig, book: Book, returns: Returns) -> None:
         self._config = config
         self._book = book
+        self._returns = returns
 
     def server(self) -> SMTP:
         """The protocol of one connection; a login is offered and any is taken."""
@@ -63,7 +66,9 @@ class Mailbox:
         if Fate.CONTENT in fates:
             outcome, reply = _REPLIES[Fate.CONTENT]
         for to in envelope.rcpt_tos:
-            self._book.add(_entry(envelope, to, message, outcome))
+            entry = _entry(envelope, to, message, outcome)
+            self._book.add(entry)
+            self._returns.add(entry)
         if self._config.latency_ms:
             await asyncio.sleep(self._config.latency_ms / 1000)
         if Fate.SILENT in fates:
@@ -83,11 +88,11 @@ def _hang_up(server: SMTP) -> None:
 
 
 def _key(envelope: Envelope, message: EmailMessage | None = None) -> str:
-    """The sender's key: of the VERP address `name+key@…`, else of the Message-ID."""
+    """The sender's key without its mark: of the VERP address `name+key-mark@…`, else of the Message-ID."""
     local = (envelope.mail_from or "").rpartition("@")[0]
-    if "+" in local:
-        return local.rpartition("+")[2]
-    return str(message["Message-ID"] or "").strip("<> ").partition("@")[0] if message is not None else ""
+    if "+" not in local:
+        local = str(message["Message-ID"] or "").strip("<> ").partition("@")[0] if message is not None else ""
+    return local.rpartition("+")[2].partition("-")[0]
 
 
 def _blank(envelope: Envelope, to: str, outcome: Outcome, code: str) -> Entry:
@@ -109,4 +114,11 @@ def _entry(envelope: Envelope, to: str, message: EmailMessage, outcome: Outcome)
         subject=str(message["Subject"] or ""),
         html=html.get_content() if html else "",
         provider="smtp",
+        files=[_file(part) for part in message.iter_attachments()],
     )
+
+
+def _file(part: Message) -> tuple[str, str, str]:
+    content = part.get_payload(decode=True)
+    digest = hashlib.sha256(content if isinstance(content, bytes) else b"").hexdigest()
+    return part.get_filename() or "", part.get_content_type(), digest
