@@ -49,6 +49,7 @@ class Reason(StrEnum):
     LEASE_LOST = "lease_lost"
     RETRIED = "retried"
     CLOSED_HOURS = "closed_hours"
+    TRIAL = "trial"
 
 
 RANK = {
