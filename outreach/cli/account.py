@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
+from outreach.cli import account_test, account_trial
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
@@ -18,7 +21,11 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Provider accounts: list them, put them back into service."""
+    """Provider accounts: list them, try them, put them back into service."""
+
+
+app.add_typer(account_trial.app, name="trial")
+app.add_typer(account_test.app)
 
 
 @app.command("list", epilog="Example: outreach account list")
@@ -37,13 +44,17 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             one["provider"],
             f"{one['rate']:g}/s",
             one["price"],
-            f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}"
-            if one["paused"]
-            else "in service",
+            _state(one, zone),
         )
         for one in listed
     ]
     print_table("", ("account", "channels", "provider", "rate", "VND", "state"), rows)
+
+
+def _state(one: Mapping[str, Any], zone: ZoneInfo) -> str:
+    paused = f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}" if one["paused"] else ""
+    trial = "TRIAL MODE: to test addresses only" if one["trial"] else ""
+    return "\n".join(filter(None, (paused, trial))) or "in service"
 
 
 def _accounts(session: Session) -> list[dict[str, Any]]:
@@ -59,6 +70,7 @@ def _accounts(session: Session) -> list[dict[str, Any]]:
             "price": account.price,
             "weight": account.weight,
             "unit": account.unit,
+            "trial": account.trial,
             "paused": account.name in out,
             "code": out[account.name].code if account.name in out else "",
             "reason": out[account.name].reason if account.name in out else "",

@@ -19,14 +19,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from outreach.cli.session import Session
 from outreach.dispatch.child import Child, myself, proven_dead
 from outreach.domain.errors import OutreachError
+from outreach.domain.lifecycle import CampaignState
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, health, migrate, units
+from outreach.store import accounts, campaigns, health, migrate, trial, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
 """Bytes below which a disk counts as nearly full."""
+_GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 _START = "outreach up, or outreach worker"
 
 
@@ -217,6 +219,8 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         out = accounts.paused(connection)
         known = units.count(connection)
         children = health.open_children(connection)
+        tests = len(trial.listed(connection))
+        in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
         yield _good("accounts", ", ".join(sending))
@@ -227,6 +231,12 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, f"mend that, then: outreach account resume {name}")
+    names = [f"account {name}" for name, account in runtime.accounts.items() if account.trial]
+    for name in [*names, *(f"campaign {slug}" for slug in in_trial)]:
+        what = f"is in trial mode: it writes to {tests} listed test addresses and to nobody else"
+        yield Check(
+            name, Finding.DOUBTFUL, what, "outreach account trial list; docs/trial-and-tests.md says how it ends"
+        )
     if known:
         yield _good("units", f"{known:,} loaded")
     else:

@@ -85,7 +85,10 @@ def _since(
 ) -> list[datetime]:
     if isinstance(message.schedule, AtLaunch):
         # Once ever: with the launch, or with the approval of the version that brought the message.
-        if runs.exists(connection, campaign.slug, message.id, trial=frozen.definition.trial) or campaign.launched_at is None:
+        if (
+            runs.exists(connection, campaign.slug, message.id, trial=frozen.definition.trial)
+            or campaign.launched_at is None
+        ):
             return []
         return [campaign.launched_at if campaign.occurrences_until is None else now]
     zone = frozen.definition.zone

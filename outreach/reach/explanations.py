@@ -218,6 +218,12 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "Được người phụ trách cho gửi lại.", _WAIT_VI,
         "A person had it sent again.", _WAIT_EN,
     ),
+    Reason.TRIAL: _e(
+        "Chế độ thử: địa chỉ này không có trong danh sách địa chỉ thử.",
+        "Thêm vào danh sách bằng `outreach account trial add`, hoặc tắt chế độ thử rồi trình duyệt lại.",
+        "Trial mode: this address is not on the list of test addresses.",
+        "Add it with `outreach account trial add`, or switch trial mode off and have that approved.",
+    ),
     Reason.CLOSED_HOURS: _e(
         "Ngoài giờ được gửi.", "Hệ thống tự gửi khi tới giờ.",
         "It is outside the hours in which it may be sent.", "It leaves by itself when they open.",

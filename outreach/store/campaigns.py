@@ -12,7 +12,6 @@ from outreach.domain.errors import NotFound
 from outreach.domain.lifecycle import CampaignAction, CampaignState, VersionState, after, version_after
 from outreach.store.tables import approvals, audit, campaign_versions, campaigns
 
-
 TESTS = "~tests"
 """The campaign under which test sends run; no file can call itself so, and nobody is shown it."""
 

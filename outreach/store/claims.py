@@ -39,8 +39,8 @@ class Claimed:
     """A delivery that this child alone may send until the lease ends, with what rendering needs.
 
     `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
-    `patience_s`: seconds until it would be too late. `sealed_who` and `mark`: of a test, whose text it is (JSON under the
-    same key version), and what it is marked with.
+    `patience_s`: seconds until it would be too late. `sealed_who` and `mark`: of a test, whose text it is (JSON under
+    the same key version), and what it is marked with.
     """
 
     run: int
@@ -298,8 +298,8 @@ def stranded(
     rows = connection.execute(
         text(
             f"""
-            SELECT d.run_id, d.id, d.recipient_id, d.recipient_kind, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host,
-                h.boot, h.pid,
+            SELECT d.run_id, d.id, d.recipient_id, d.recipient_kind, d.account, d.channel, d.generation, d.attempt,
+                d.child_id, h.host, h.boot, h.pid,
                 h.started, r.campaign, r.message, r.version, g.shift_days, coalesce(a.value, y.value) AS value,
                 coalesce(a.key_version, y.key_version) AS key_version,
                 d.lease_until - make_interval(secs => :lease_s) AS claimed_at,

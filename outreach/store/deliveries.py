@@ -307,7 +307,8 @@ def advance_where(
                 child_id = NULL, cascade_at = NULL
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
             RETURNING d.run_id, d.channel, d.state,
-                CASE WHEN d.recipient_kind = 'contact' THEN d.fingerprint END AS fingerprint, d.due_at, d.attempt, p.state AS was
+                CASE WHEN d.recipient_kind = 'contact' THEN d.fingerprint END AS fingerprint, d.due_at, d.attempt,
+                p.state AS was
         ),
         {_UNSPENT},
         {COUNTED}

@@ -63,8 +63,8 @@ def add(connection: Connection, new: NewRun, *, state: RunState = RunState.SCHED
         .values(
             campaign=new.campaign, message=new.message, scheduled_for=new.scheduled_for, version=new.version,
             state=str(state), reason=reason, lane=str(new.lane), steps=[str(step) for step in new.steps],
-            trial=new.trial, mode=str(new.mode), wait_s=int(new.wait.total_seconds()), not_after_s=int(new.not_after.total_seconds()),
-            **{"class": str(new.message_class)},
+            mode=str(new.mode), wait_s=int(new.wait.total_seconds()), not_after_s=int(new.not_after.total_seconds()),
+            trial=new.trial, **{"class": str(new.message_class)},
         )
         .on_conflict_do_nothing(index_elements=["campaign", "message", "scheduled_for"])
         .returning(runs.c.id)
@@ -94,6 +94,12 @@ def exists(connection: Connection, campaign: str, message: str, *, trial: bool) 
     query = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.message == message)
     if not trial:
         query = query.where(~runs.c.trial)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def any_in_trial(connection: Connection, campaign: str) -> bool:
+    """Whether a run of this campaign wrote to listed test addresses only."""
+    query = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.trial)
     return connection.execute(query.limit(1)).first() is not None
 
 

@@ -69,7 +69,8 @@ def claim(world: World, *, lease_s: float = 60.0) -> int:
             limit=10,
             child=child,
             lease_s=lease_s,
-            now=now, trial=False,
+            now=now,
+            trial=False,
         )
     return len(claimed)
 

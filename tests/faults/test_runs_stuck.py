@@ -127,7 +127,8 @@ def claim(world: World, account_name: str = "sms-main") -> list[claims.Claimed]:
             limit=50,
             child=child,
             lease_s=0.0,
-            now=world.clock.now(), trial=False,
+            now=world.clock.now(),
+            trial=False,
         )[0]
 
 

@@ -40,7 +40,8 @@ def claim(world: World) -> list[claims.Claimed]:
             limit=50,
             child=child,
             lease_s=60.0,
-            now=world.clock.now(), trial=False,
+            now=world.clock.now(),
+            trial=False,
         )[0]
 
 

@@ -56,7 +56,8 @@ def test_a_case_moved_away_and_back_before_the_claim_is_reminded_of(world: World
                 limit=5,
                 child=child,
                 lease_s=60,
-                now=world.clock.now(), trial=False,
+                now=world.clock.now(),
+                trial=False,
             )[0]
 
     assert reminder() == []
@@ -112,7 +113,8 @@ def test_two_children_claim_no_delivery_twice(world: World) -> None:
                         limit=7,
                         child=child,
                         lease_s=60,
-                        now=world.clock.now(), trial=False,
+                        now=world.clock.now(),
+                        trial=False,
                     )[0]
                 )
 
