@@ -69,7 +69,8 @@ def add(
         "channel": channel, "fingerprint": newest, "key_version": version, "older": [one for _, one in older],
         "value": value, "label": label, "added_by": who, "added_at": at,
     }  # fmt: skip
-    return connection.execute(insert(test_addresses).values(**values).on_conflict_do_nothing()).rowcount > 0
+    new = insert(test_addresses).values(**values).on_conflict_do_nothing().returning(test_addresses.c.id)
+    return connection.execute(new).first() is not None
 
 
 def remove(connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, channel: str | None) -> int:
