@@ -93,6 +93,8 @@ def try_it(session: Session, test: Test, waiting: Waiting, *, who: str, as_json:
     runtime = session.runtime()
     if test.mark and test.channel is Channel.ZALO_ZNS:
         say("a registered template cannot be marked: it goes out as it is")
+    elif test.mark and test.channel is Channel.SMS:
+        say(f"marked {test.mark}, which adds to its length: --no-mark sends what a citizen gets, to the letter")
     sent = send_test(
         runtime.engine, runtime.keys, runtime.clock, test, who=who, per_hour=runtime.settings.tests_per_hour
     )
