@@ -74,9 +74,11 @@ def suppress_deliveries(
             text(
                 """
                 INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source)
-                SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, 1), :reason, :source
+                SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, y.key_version, 1), :reason,
+                    :source
                 FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)
                 JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id LEFT JOIN addresses a ON a.id = d.address_id
+                LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id
                 WHERE d.fingerprint IS NOT NULL ON CONFLICT DO NOTHING
                 """
             ),
