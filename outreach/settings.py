@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(60, ge=15, le=600)
     """How long a worker child may hold claimed deliveries; every provider time-out is shorter."""
     send_timeout_seconds: float = Field(10.0, gt=0, le=30)
+    tests_per_hour: int = Field(20, ge=0, le=200)
+    """Test sends that people may make in an hour, together; 0: none."""
     workers: int = Field(2, ge=1, le=64)
     clock_shift_seconds: int = 0
     """Added to the database's clock: for demonstrations outside open hours; `outreach doctor` warns of it."""

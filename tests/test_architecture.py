@@ -36,6 +36,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "arrivals.unmatched": "that nobody knows a sender; the caller has their row",
     "audiences.gather": "takes the people a scoped selection of `segments.select_contacts` yields",
     "audiences.gather_cases": "takes the people a scoped selection yields",
+    "audiences.forget_trial_reminders": "a decision about a whole campaign; gives a number",
     "audiences.due_case_dates": "takes the people a scoped selection yields; gives dates",
     "cascades.due": "what is due in a cascade, by run; gives no person",
     "cascades.take": "hands the people of a run on to its next channel; gives their number",
@@ -94,6 +95,10 @@ ENGINE_ONLY: Mapping[str, str] = {
     "suppressions.suppress": "bars a given address; reads none",
     "suppressions.narrow": "frees a given address; reads none",
     "suppressions.lift": "frees a given address; reads none",
+    "suppressions.reason_against": "about an address the caller has already",
+    "test_sends.add": "plans a test to an address a person typed; touches no contact",
+    "test_sends.purge": "retention of tests; gives a number",
+    "test_sends.standing": "how a test stands; touches no contact",
     "suppressions.is_suppressed": "about an address the caller has already",
 }
 """Store functions that touch people without a scope, and why they may."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import redis
 import typer
 
+from outreach.cli import account_test, account_trial
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
@@ -25,7 +26,11 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Provider accounts: list them, put them back into service."""
+    """Provider accounts: list them, try them, put them back into service."""
+
+
+app.add_typer(account_trial.app, name="trial")
+app.add_typer(account_test.app)
 
 
 @app.command("list", epilog="Example: outreach account list")
@@ -55,6 +60,10 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _state(one: Mapping[str, Any], zone: ZoneInfo) -> str:
+    return "\n".join(filter(None, (_health(one, zone), "TRIAL MODE: to test addresses only" if one["trial"] else "")))
+
+
+def _health(one: Mapping[str, Any], zone: ZoneInfo) -> str:
     if one["paused"]:
         return f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}"
     if one["circuit"] == Circuit.OPEN:
@@ -80,6 +89,7 @@ def _accounts(session: Session) -> list[dict[str, Any]]:
                 "price": account.price,
                 "weight": account.weight,
                 "unit": account.unit,
+                "trial": account.trial,
                 "paused": account.name in out,
                 "code": out[account.name].code if account.name in out else "",
                 "reason": out[account.name].reason if account.name in out else "",

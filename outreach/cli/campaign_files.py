@@ -126,6 +126,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
                 "campaign": one.slug,
                 "title": one.title,
                 "state": str(one.state),
+                "trial": one.trial,
                 "version": one.version,
                 "approved_version": one.approved_version,
                 "launched_at": one.launched_at,
@@ -135,5 +136,9 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         print_json({"campaigns": listed})
         return
     zone = session.settings().zone
-    rows = [(one.slug, one.title, str(one.state), one.version, local(one.launched_at, zone)) for one in found]
+    rows = [(one.slug, one.title, _state(one), one.version, local(one.launched_at, zone)) for one in found]
     print_table("", ("campaign", "title", "state", "version", "launched"), rows)
+
+
+def _state(one: campaigns.Campaign) -> str:
+    return f"{one.state} (trial)" if one.trial else str(one.state)

@@ -13,10 +13,12 @@ from outreach.cli.options import Json, Slug
 from outreach.cli.output import local, print_json, print_table, print_text, warn
 from outreach.cli.session import session_of
 from outreach.domain.errors import OutreachError
+from outreach.domain.trial import notices
 from outreach.planning.forecast import Forecast, Foreseen
 from outreach.planning.forecast import forecast as foresee
 from outreach.planning.samples import Sample
 from outreach.runtime import Runtime
+from outreach.settings import Settings
 from outreach.store import campaigns
 from outreach.store.versions import read_version
 
@@ -42,7 +44,7 @@ def forecast(
     if as_json:
         print_json({"campaign": slug, "version": n, **forecast_json(figures)})
         return
-    show(slug, n, figures, session.settings().zone)
+    show(slug, n, figures, session.settings())
 
 
 def foreseen(runtime: Runtime, slug: str, n: int) -> Forecast:
@@ -62,6 +64,8 @@ def forecast_json(figures: Forecast) -> dict[str, Any]:
         "cost": figures.cost,
         "left_out": figures.left_out,
         "warnings": list(figures.warnings),
+        "trial": figures.trial,
+        "trial_accounts": list(figures.trial_accounts),
     }
 
 
@@ -69,8 +73,10 @@ def _message_json(message: Foreseen) -> dict[str, Any]:
     return asdict(message) | {"samples": [sample.to_json() for sample in message.samples]}
 
 
-def show(slug: str, n: int, figures: Forecast, zone: ZoneInfo) -> None:
+def show(slug: str, n: int, figures: Forecast, settings: Settings) -> None:
     """The forecast as a table, with its warnings and a text of each message on each channel."""
+    zone = settings.zone
+    tell_trial(figures, slug, settings.language)
     title = f"{slug}, version {n}: {figures.cost:,} VND, {figures.parts:,} SMS parts over all runs"
     print_table(title, ("message", "audience", "one run sends", "with another's", "left out"), _who(figures))
     print_table("", ("message", "when", "SMS parts", "VND a run"), _costs(figures, zone))
@@ -79,6 +85,12 @@ def show(slug: str, n: int, figures: Forecast, zone: ZoneInfo) -> None:
             print_text(_heading(message.message, sample), _words(sample))
     for warning in figures.warnings:
         warn(warning)
+
+
+def tell_trial(figures: Forecast, slug: str, language: str) -> None:
+    """Say who is in trial mode, where anybody is."""
+    for line in notices(language, campaign=slug if figures.trial else "", accounts=figures.trial_accounts):
+        warn(line)
 
 
 def _who(figures: Forecast) -> list[tuple[object, ...]]:

@@ -10,14 +10,18 @@ import typer
 
 from outreach.cli.campaign_forecast import forecast_json, foreseen, show
 from outreach.cli.options import As, Json, Slug, Yes
-from outreach.cli.output import ask, local, print_json, print_table, say
+from outreach.cli.output import ask, local, print_json, print_table, say, warn
 from outreach.cli.session import Session, acting, session_of
+from outreach.domain.definition import Definition
 from outreach.domain.lifecycle import CampaignAction, CampaignState, after
 from outreach.domain.states import DeliveryState
+from outreach.domain.trial import accounts_in_trial, notices
 from outreach.planning import actions
 from outreach.planning.actions import Launch
+from outreach.planning.forecast import Forecast
 from outreach.runtime import Runtime
 from outreach.store import campaigns, runs
+from outreach.store.versions import read_version
 
 app = typer.Typer()
 _SHOWN = 40
@@ -28,8 +32,14 @@ _OUT = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ, Del
 @app.command(epilog="Example: outreach campaign submit thong-bao-dich-vu-cong --as staff@example.vn")
 def submit(context: typer.Context, slug: Slug, who: As = None, as_json: Json = False) -> None:
     """Hand the newest version in for approval."""
-    state = actions.submit(session_of(context).runtime().engine, slug, who=acting(who))
-    _report(slug, str(state), as_json, next_step=f"a second person: outreach campaign approve {slug} --as EMAIL")
+    session = session_of(context)
+    runtime = session.runtime()
+    state = actions.submit(runtime.engine, slug, who=acting(who))
+    trial = definition_of(runtime, slug, newest=True).trial
+    tell_trial(session, slug, newest=True)
+    if as_json:
+        print_json({"campaign": slug, "state": str(state), "trial": trial})
+    say(f"{slug} is {state}; next: a second person: outreach campaign approve {slug} --as EMAIL")
 
 
 @app.command(epilog="Example: outreach campaign approve thong-bao-dich-vu-cong --as leader@example.vn")
@@ -40,9 +50,13 @@ def approve(context: typer.Context, slug: Slug, who: As = None, yes: Yes = False
     n = _newest(runtime, slug)
     figures = foreseen(runtime, slug, n)
     if not as_json:
-        show(slug, n, figures, session.settings().zone)
+        show(slug, n, figures, session.settings())
     name = acting(who)
-    ask(f"Approve version {n} of {slug} with these texts, audiences and costs as {name}?", yes=yes)
+    real = _leaves_trial(runtime, slug, figures)
+    if real:
+        warn(real)
+    kind = "IN TRIAL MODE " if figures.trial else ""
+    ask(f"Approve version {n} of {slug} {kind}with these texts, audiences and costs as {name}?", yes=yes)
     state = actions.approve(runtime.engine, slug, figures, n=n, who=name)
     if as_json:
         told = {"campaign": slug, "state": str(state), "version": n, "approved_by": name}
@@ -51,6 +65,35 @@ def approve(context: typer.Context, slug: Slug, who: As = None, yes: Yes = False
         say(f"{slug} is {state} by {name}; next: outreach campaign launch {slug}")
     else:
         say(f"version {n} of {slug} is approved by {name}; the campaign stays {state}")
+
+
+def _leaves_trial(runtime: Runtime, slug: str, figures: Forecast) -> str:
+    """What it means that the version to be approved is the first that writes to everybody; "" where it is not."""
+    with runtime.engine.connect() as connection:
+        before = campaigns.get(connection, slug)
+    if figures.trial or not before.trial or before.approved_version is None:
+        return ""
+    return (
+        f"{slug} LEAVES TRIAL MODE with this version: from now on it writes to everybody, and where it is running what"
+        " is scheduled `at: launch` leaves at once"
+    )
+
+
+def definition_of(runtime: Runtime, slug: str, *, newest: bool = False) -> Definition:
+    """The campaign as it is approved (or stands in its newest version)."""
+    with runtime.engine.connect() as connection:
+        campaign = campaigns.get(connection, slug)
+        n = campaign.version if newest else campaign.approved_version or campaign.version
+        return read_version(connection, slug, n, campaign.shift_days).definition
+
+
+def tell_trial(session: Session, slug: str, *, newest: bool = False) -> None:
+    """Say where the campaign, or an account of its channels, is in trial mode."""
+    runtime = session.runtime()
+    definition = definition_of(runtime, slug, newest=newest)
+    accounts = accounts_in_trial(definition, runtime.accounts)
+    for line in notices(session.settings().language, campaign=slug if definition.trial else "", accounts=accounts):
+        warn(line)
 
 
 def _newest(runtime: Runtime, slug: str) -> int:
@@ -93,17 +136,20 @@ def launch(
     prepared = actions.prepare_launch(runtime.engine, slug, runtime.clock, starting=first_day)
     if prepared.overdue:
         say(f"{prepared.overdue:,} of {len(prepared.calendar):,} runs are overdue: they will be expired, not sent")
+    tell_trial(session, slug)
     if first_day is not None:
         if not as_json:
             _show_calendar(prepared, first_day, session.settings().zone)
-        ask(f"Launch {slug} with all dates moved by {prepared.shift_days} days?", yes=yes)
+        kind = " IN TRIAL MODE" if prepared.trial else ""
+        ask(f"Launch {slug}{kind} with all dates moved by {prepared.shift_days} days?", yes=yes)
     _approve_alone(session, slug, acting(who))
     state = actions.launch(runtime.engine, prepared, runtime.clock, who=acting(who), reason=reason)
     if as_json:
         calendar = [{"at": moment, "message": message} for moment, message in prepared.calendar]
-        extra = {"shift_days": prepared.shift_days, "overdue": prepared.overdue, "calendar": calendar}
-        print_json({"campaign": slug, "state": str(state), **extra})
-    say(f"{slug} is {state}; outreach campaign status {slug} --watch shows how far it is")
+        extra = {"shift_days": prepared.shift_days, "overdue": prepared.overdue, "trial": prepared.trial}
+        print_json({"campaign": slug, "state": str(state), **extra, "calendar": calendar})
+    kind = " in trial mode" if prepared.trial else ""
+    say(f"{slug} is {state}{kind}; outreach campaign status {slug} --watch shows how far it is")
 
 
 def _must_be_approved(runtime: Runtime, slug: str) -> None:

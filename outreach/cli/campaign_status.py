@@ -20,6 +20,7 @@ from outreach.cli.session import session_of
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
+from outreach.domain.trial import notices
 from outreach.reach.status import Counts, RunStatus, Status
 from outreach.reach.status import status as read
 from outreach.runtime import Runtime
@@ -54,7 +55,9 @@ def status(
 def look(runtime: Runtime, slug: str, previous: Status | None = None) -> Status:
     """The campaign's standing at this moment; raises NotFound."""
     with runtime.engine.connect() as connection:
-        return read(connection, slug, now=runtime.clock.now(), scope=EVERYTHING, previous=previous)
+        return read(
+            connection, slug, now=runtime.clock.now(), scope=EVERYTHING, previous=previous, accounts=runtime.accounts
+        )
 
 
 def _watch(runtime: Runtime, standing: Status, zone: ZoneInfo) -> None:
@@ -94,9 +97,10 @@ def _show(standing: Status, zone: ZoneInfo) -> None:
 
 
 def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
-    """What keeps the whole campaign waiting, and what to do about it."""
+    """Whether it is in trial mode; what keeps the whole campaign waiting, and what to do about it."""
+    trial = notices("en", campaign=standing.campaign if standing.trial else "", accounts=standing.trial_accounts)
     paused = standing.state is CampaignState.PAUSED
-    own = [f"the campaign is paused: outreach campaign resume {standing.campaign}"] if paused else []
+    own = [*trial, *([f"the campaign is paused: outreach campaign resume {standing.campaign}"] if paused else [])]
     own += [
         f"account {account.name} is paused since {local(account.since, zone)} ({account.code} {account.reason}): "
         f"mend that, then: outreach account resume {account.name}"
@@ -112,7 +116,8 @@ def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
 
 def _heading(standing: Status, zone: ZoneInfo) -> str:
     rate = "" if standing.rate_per_s is None else f", {standing.rate_per_s:,.0f} a second"
-    return f"{standing.title} ({standing.campaign}): {standing.state} at {local(standing.at, zone)}{rate}"
+    trial = " IN TRIAL MODE" if standing.trial else ""
+    return f"{standing.title} ({standing.campaign}): {standing.state}{trial} at {local(standing.at, zone)}{rate}"
 
 
 def _delivery_cells(standing: Status) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -151,7 +156,8 @@ def _was_past(run: RunStatus, standing: Status) -> bool:
 def _named(run: RunStatus, zone: ZoneInfo) -> str:
     """The run's message, and below it what holds it up, as far as it is known."""
     waits = "" if run.waits_until is None else f"waits until {run.waits_until.astimezone(zone):%H:%M} (open hours)"
-    return "\n".join(filter(None, (run.message, run.reason or waits)))
+    trial = "trial mode" if run.trial else ""
+    return "\n".join(filter(None, (run.message, run.reason or waits, trial)))
 
 
 def _counted(late: Sequence[RunStatus]) -> dict[str, tuple[int, datetime]]:

@@ -21,15 +21,17 @@ from outreach.cli.session import Session
 from outreach.dispatch.child import Child, myself, proven_dead
 from outreach.domain.circuits import Circuit
 from outreach.domain.errors import OutreachError
+from outreach.domain.lifecycle import CampaignState
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, circuits, health, migrate, polls, units
+from outreach.store import accounts, campaigns, circuits, health, migrate, polls, trial, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
 """Bytes below which a disk counts as nearly full."""
 _RECENT = timedelta(days=2)
+_GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 _START = "outreach up, or outreach worker"
 
 
@@ -222,6 +224,8 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         children = health.open_children(connection)
         asked = polls.read(connection, list(runtime.accounts))
         now = runtime.clock.now()
+        tests = len(trial.listed(connection))
+        in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
         yield _good("accounts", ", ".join(sending))
@@ -237,6 +241,12 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
             why = f"its provider does not work ({one.cause})"
             yield Check(f"account {one.name}", Finding.DOUBTFUL, why, "it is tried again by itself; ask the provider")
+    names = [f"account {name}" for name, account in runtime.accounts.items() if account.trial]
+    for name in [*names, *(f"campaign {slug}" for slug in in_trial)]:
+        what = f"is in trial mode: it writes to {tests} listed test addresses and to nobody else"
+        yield Check(
+            name, Finding.DOUBTFUL, what, "outreach account trial list; docs/trial-and-tests.md says how it ends"
+        )
     if known:
         yield _good("units", f"{known:,} loaded")
     else:

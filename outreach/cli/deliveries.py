@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from outreach.cli.campaign_life import counted_states
+from outreach.cli.campaign_life import counted_states, tell_trial
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
@@ -47,6 +47,7 @@ def list_(
 ) -> None:
     """The deliveries of a campaign with reasons in words; addresses are masked. --json without --limit has them all."""
     session = session_of(context)
+    tell_trial(session, slug)
     begin = after_key(after) if after else (0, 0)
     wanted = Wanted(state=state, channel=channel, reason=reason, message=message, after=begin)
     if csv is not None:
@@ -78,13 +79,13 @@ def _print_all(session: Session, slug: str, wanted: Wanted, limit: int | None) -
     """One document, written as it is read: a million deliveries need no memory."""
     runtime = session.runtime()
     with runtime.engine.connect() as connection:
-        campaigns.get(connection, slug)
+        trial = campaigns.get(connection, slug).trial
         lines = (
             each_line(connection, slug, wanted, keys=runtime.keys, scope=EVERYTHING)
             if limit is None
             else list_deliveries(connection, slug, wanted, keys=runtime.keys, scope=EVERYTHING, limit=limit)
         )
-        sys.stdout.write(f'{{"campaign": {json.dumps(slug)}, "deliveries": [')
+        sys.stdout.write(f'{{"campaign": {json.dumps(slug)}, "trial": {json.dumps(trial)}, "deliveries": [')
         for at, line in enumerate(lines):
             sys.stdout.write((",\n" if at else "\n") + json.dumps(line.to_json(), ensure_ascii=False))
         sys.stdout.write("\n]}\n")

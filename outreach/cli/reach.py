@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from outreach.cli.options import Json, Slug
-from outreach.cli.output import print_json, print_table, say, say_long
+from outreach.cli.output import print_json, print_table, say, say_long, warn
 from outreach.cli.session import session_of
 from outreach.cli.target import COLUMNS as TARGET_COLUMNS
 from outreach.cli.target import cells as target_cells
@@ -20,6 +20,10 @@ from outreach.reach.report import reach as measured
 from outreach.reach.sheets import Cell, Sheet, write_csv, write_xlsx
 
 app = typer.Typer()
+TRIAL = {
+    "vi": "CHẾ ĐỘ THỬ: chiến dịch (hoặc một đợt gửi của nó) chỉ gửi tới địa chỉ thử; số liệu dưới đây là của lần thử.",
+    "en": "TRIAL MODE: the campaign, or a run of it, wrote to test addresses only; these figures are those of a test.",
+}
 COLUMNS = ("audience", "measured", "share", "estimated", "combined")
 
 
@@ -83,6 +87,8 @@ def show(report: Report, language: str, *, at_most: int | None = None, details: 
         for name, one in lines
     ]
     columns = (str(report.by or ""), "audience", "reached", "share", "estimated", "combined")
+    if report.trial:
+        warn(_in(TRIAL, language))
     hidden = len(report.rows) - len(rows)
     title = f"{report.title}: people reached by {report.by}" + (f" ({hidden:,} more lines)" if hidden > 0 else "")
     print_table(title, columns, cells)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from outreach.cli import template_send
 from outreach.cli.options import Json
 from outreach.cli.output import print_json, print_table, say
 from outreach.cli.session import Session, session_of
@@ -26,7 +27,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The template's folder
 
 @app.callback()
 def group() -> None:
-    """Templates: list them, look for mistakes, see what somebody would get."""
+    """Templates: list them, look for mistakes, see or send what somebody would get."""
+
+
+app.add_typer(template_send.app)
 
 
 @app.command("list", epilog="Example: outreach template list --variables")

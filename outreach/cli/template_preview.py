@@ -13,7 +13,7 @@ from outreach.cli.session import Session
 from outreach.dispatch.accounts_file import load_accounts
 from outreach.domain.accounts import Account
 from outreach.domain.composing import campaign_view, context_of, languages_for, render_in
-from outreach.domain.context import ISSUER, SAMPLE_CAMPAIGN, SAMPLE_CASE, CampaignView, LinksView
+from outreach.domain.context import ISSUER, SAMPLE_CAMPAIGN, SAMPLE_CASE, CampaignView, CaseView, LinksView
 from outreach.domain.definition import Definition
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.recipient import Recipient
@@ -24,7 +24,8 @@ from outreach.domain.speech import broadcast_seconds, check_broadcast, lay_out_s
 from outreach.domain.template_examples import example_context
 from outreach.domain.template_source import DEFAULT_LANGUAGE, TemplateSource
 from outreach.domain.words import Channel
-from outreach.store import campaigns, contacts, units
+from outreach.store import campaigns, cases, contacts, units
+from outreach.store.cases import Case
 from outreach.store.contacts import Contact
 from outreach.store.versions import read_version
 
@@ -73,27 +74,32 @@ def sample_of(source: TemplateSource) -> Subject:
 
 def person_of(session: Session, name: str, *, scope: Scope = EVERYTHING) -> Subject:
     """The contact with that number, or of that SOURCE/EXTERNAL_ID; raises NotFound outside of the scope."""
+    return Subject(contact_named(session, name, scope=scope))
+
+
+def contact_named(session: Session, name: str, *, scope: Scope = EVERYTHING) -> Recipient:
+    """The same contact as sending knows them, with their next open case or else an invented one."""
     source, slash, external_id = name.partition("/")
     if not slash and not (name.isdecimal() and int(name[:20]) <= MOST_ID):
-        raise OutreachError('--contact takes "sample", the number of a contact, or SOURCE/EXTERNAL_ID of its list')
+        raise OutreachError('a contact is "sample", the number of a contact, or SOURCE/EXTERNAL_ID of its list')
     with session.runtime().engine.connect() as connection:
         if slash:
             found = contacts.by_external_id(connection, source, external_id, scope=scope)
         else:
             found = contacts.by_id(connection, int(name), scope=scope)
         unit = units.by_code(connection, found.unit_code) if found.unit_code else None
-    return Subject(_recipient(found, unit))
+        own = cases.next_open(connection, found.id, scope=scope)
+    return _recipient(found, unit, own or SAMPLE_CASE)
 
 
-def _recipient(contact: Contact, unit: units.Unit | None) -> Recipient:
-    """The contact as planning knows them, with an invented case for templates that speak of one."""
+def _recipient(contact: Contact, unit: units.Unit | None, case: Case | CaseView) -> Recipient:
+    """The contact as planning knows them, with a case for templates that speak of one."""
     return Recipient(
         full_name=contact.full_name, birth_date=contact.birth_date, sex=contact.sex, kind=contact.kind,
         occupation=contact.occupation, language=contact.language or DEFAULT_LANGUAGE, attrs=contact.attrs,
         unit_code=unit.code if unit else None, unit_name=unit.name if unit else None,
         unit_kind=unit.kind if unit else None, unit_languages=unit.languages if unit else (),
-        case_external_id=SAMPLE_CASE.external_id, case_title=SAMPLE_CASE.title, case_due_at=SAMPLE_CASE.due_at,
-        case_state=SAMPLE_CASE.state,
+        case_external_id=case.external_id, case_title=case.title, case_due_at=case.due_at, case_state=case.state,
     )  # fmt: skip
 
 

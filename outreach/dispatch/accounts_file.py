@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
 from channels.abilities import Proving
 from channels.contract import Adapter
@@ -56,6 +56,7 @@ class _Common(BaseModel):
     text_form: TextForm = TextForm.CHEAPEST
     unit: str = ""
     weight: int = Field(1, ge=1, le=1000)
+    trial: StrictBool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _account(
         text_form=common.text_form, proof=DeliveryState(adapter.proof), proofs=_proofs(adapter, config, common.channel),
         receipts=capabilities.receipts, deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask,
         tracks=capabilities.tracks, deduplicates_within_day_of=capabilities.deduplicates_within_day_of,
-        public_name=_public_name(config, common.channel),
+        public_name=_public_name(config, common.channel), trial=common.trial,
     )  # fmt: skip
     return account, lambda: adapter(config, timeout=timeout)
 

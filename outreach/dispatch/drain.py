@@ -208,12 +208,12 @@ class Dispatcher:
             runs = {
                 run.id: run
                 for run in claims.open_runs(connection, account=account.name, lane=lane, now=now)
-                if is_open(HOURS[run.message_class], now, ZoneInfo(run.timezone))
+                if run.test or is_open(HOURS[run.message_class], now, ZoneInfo(run.timezone))
             }
             order = random.sample(sorted(runs), len(runs))
             claimed, refused = claims.claim(
                 connection, account=account.name, lane=lane, run_ids=order, limit=min(limit, PROBE) if probe else limit,
-                child=self.child, lease_s=self.lease_s, now=now,
+                child=self.child, lease_s=self.lease_s, now=now, trial=account.trial,
             )  # fmt: skip
             if probe and not claimed:
                 circuits.give_probe_back(connection, account.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
@@ -9,14 +10,15 @@ from urllib.parse import quote
 from channels.contract import Adapter, Attachment, Content, Lease, Outgoing
 from outreach.domain.accounts import Account
 from outreach.domain.attachments import AttachedFile
-from outreach.domain.composing import compose
+from outreach.domain.composing import compose, marked
 from outreach.domain.context import LinksView
 from outreach.domain.errors import OutreachError
 from outreach.domain.frozen import Frozen
 from outreach.domain.privacy import KeyRing
+from outreach.domain.recipient import Recipient
 from outreach.domain.rendering import RenderError
 from outreach.domain.sms_text import measure
-from outreach.domain.words import Channel, MessageClass
+from outreach.domain.words import Channel, MessageClass, RecipientKind
 from outreach.store.claims import Claimed, OpenRun
 
 
@@ -51,15 +53,17 @@ class Composer:
         """Render and address one delivery; what its adapter would refuse is found before anything is sent."""
         links = links_of(
             self._keys, self._public_url, claimed.run, claimed.delivery, claimed.channel, run.message_class,
-            contact=claimed.recipient_id, today=today,
+            contact=invited(claimed.recipient_kind, claimed.recipient_id), today=today,
         )  # fmt: skip
+        who = recipient_of(self._keys, claimed.who, claimed.sealed_who, claimed.key_version)
         try:
             rendered = compose(
-                frozen, run.message, claimed.channel, claimed.who, today=today,
+                frozen, run.message, claimed.channel, who, today=today,
                 text_form=self._account.text_form, links=links,
             )  # fmt: skip
         except RenderError:
             return Unready(claimed, "template")
+        rendered = marked(rendered, claimed.channel, claimed.mark)
         content = Content(
             channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html,
             template_id=rendered.template_id, parameters=rendered.parameters,
@@ -89,6 +93,16 @@ def _attachment(file: AttachedFile) -> Attachment:
     if not file.content:
         raise OutreachError("a file that goes with the message is not at hand")
     return Attachment(file.name, file.media_type, file.content)
+
+
+def recipient_of(keys: KeyRing, who: Recipient, sealed: bytes | None, key_version: int | None) -> Recipient:
+    """For whom a text is made: `who`, or for a test the recipient kept with it."""
+    return who if sealed is None else Recipient.from_json(json.loads(keys.open(sealed, key_version or 0)))
+
+
+def invited(kind: RecipientKind, recipient_id: int) -> int:
+    """The contact whom the invitation in a text is for; nobody in a test, whose reader is somebody else."""
+    return recipient_id if kind is RecipientKind.CONTACT else 0
 
 
 def links_of(

@@ -14,11 +14,11 @@ from channels.abilities import Askable
 from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, SendError
 from outreach.dispatch.child import Child, proven_dead
 from outreach.dispatch.loop import SendingLoop
-from outreach.dispatch.messages import links_of
+from outreach.dispatch.messages import invited, links_of, recipient_of
 from outreach.dispatch.resending import resend_until
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
-from outreach.domain.composing import compose
+from outreach.domain.composing import compose, marked
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.states import DeliveryState, Reason, proved
@@ -141,11 +141,13 @@ class Recovery:
         message_class = frozen.definition.message(one.message).message_class
         links = links_of(
             self.keys, self.public_url, one.run, one.delivery, one.channel, message_class,
-            contact=one.recipient_id, today=today,
+            contact=invited(one.recipient_kind, one.recipient_id), today=today,
         )  # fmt: skip
         form = self.accounts[one.account].text_form
         try:
-            body = compose(frozen, one.message, one.channel, one.who, today=today, text_form=form, links=links).body
+            who = recipient_of(self.keys, one.who, one.sealed_who, one.key_version)
+            made = compose(frozen, one.message, one.channel, who, today=today, text_form=form, links=links)
+            body = marked(made, one.channel, one.mark).body
             to = "" if one.sealed is None else self.keys.open(one.sealed, one.key_version or 0)
         except OutreachError:
             raise SendError(ErrorKind.UNCERTAIN, "", "the message cannot be made again to ask for it") from None

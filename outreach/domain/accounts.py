@@ -38,6 +38,8 @@ class Account:
     deduplicates_within_day_of: str = ""
     public_name: str = ""
     """What citizens find it by: the id of an OA, the username of a bot; "" where it has none."""
+    trial: bool = False
+    """Whether it writes to listed test addresses only."""
 
     def proof_on(self, channel: Channel) -> DeliveryState:
         """The state that counts as reached on `channel`, and ends the cascade."""

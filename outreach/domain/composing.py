@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from outreach.domain.definition import Definition
 from outreach.domain.frozen import Frozen
 from outreach.domain.recipient import Recipient
 from outreach.domain.rendering import Compiled, Rendered
-from outreach.domain.sms_text import TextForm, formed
+from outreach.domain.sms_text import Encoding, TextForm, formed, measure, unaccent
 from outreach.domain.template_source import DEFAULT_LANGUAGE, TemplateSource
 from outreach.domain.words import Channel
 
@@ -45,6 +46,19 @@ def compose(
     if channel is not Channel.SMS or text_form is TextForm.ACCENTED:
         return rendered
     return Rendered(body=formed(rendered.body, text_form))
+
+
+def marked(rendered: Rendered, channel: Channel, mark: str) -> Rendered:
+    """The text with a mark before it (an e-mail's before its subject), in the letters the text is written in.
+
+    A registered template cannot be marked and stays as it is.
+    """
+    if not mark or rendered.template_id:
+        return rendered
+    if channel is Channel.EMAIL:
+        return replace(rendered, subject=f"{mark} {rendered.subject}")
+    plain = channel is Channel.SMS and measure(rendered.body).encoding is Encoding.GSM7
+    return replace(rendered, body=f"{unaccent(mark) if plain else mark} {rendered.body}")
 
 
 def context_of(

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     RETRIED = "retried"
     CLOSED_HOURS = "closed_hours"
     MOVED = "moved"
+    TRIAL = "trial"
 
 
 RANK = {

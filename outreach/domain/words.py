@@ -57,6 +57,8 @@ class RecipientKind(StrEnum):
 
     CONTACT = "contact"
     STATION = "station"
+    TEST = "test"
+    """An address that a person typed to try something: in no audience, no count, no report."""
 
 
 class CascadeMode(StrEnum):

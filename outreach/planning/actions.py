@@ -20,7 +20,7 @@ from outreach.domain.segments import Segment, segment_to_json
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import CascadeMode, Channel, MessageClass
 from outreach.planning.forecast import Forecast
-from outreach.store import attachments, campaigns, cascades, deliveries, runs
+from outreach.store import attachments, audiences, campaigns, cascades, deliveries, runs
 from outreach.store.campaigns import Version
 from outreach.store.runs import Run
 from outreach.store.versions import read_version
@@ -126,6 +126,8 @@ def _approved(
     amounts = {
         message.message: {"audience": message.audience, "cost": message.cost_high} for message in figures.messages
     }
+    if campaign.trial and not figures.trial:
+        audiences.forget_trial_reminders(connection, version.slug)
     campaigns.decide(connection, version, decision="approve", approver=who, reason="", figures=amounts)
     definition = Frozen.from_json(version.definition, {}, {}, campaign.shift_days).definition
     state = campaigns.act(
@@ -152,12 +154,16 @@ def reject(engine: Engine, slug: str, *, who: str, reason: str) -> CampaignState
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a launch would do: by how many days everything is shifted, and when each message leaves."""
+    """What a launch would do: by how many days everything is shifted, and when each message leaves.
+
+    `trial`: only listed test addresses are written to.
+    """
 
     slug: str
     shift_days: int
     calendar: tuple[tuple[datetime, str], ...]
     overdue: int
+    trial: bool = False
 
 
 def prepare_launch(engine: Engine, slug: str, clock: Clock, *, starting: date | None) -> Launch:
@@ -176,7 +182,7 @@ def prepare_launch(engine: Engine, slug: str, clock: Clock, *, starting: date | 
         )
     dates = calendar(moved, now)
     overdue = sum(1 for moment, message in dates if moment + moved.message(message).not_after <= now)
-    return Launch(slug, days, tuple(dates), overdue)
+    return Launch(slug, days, tuple(dates), overdue, definition.trial)
 
 
 def launch(engine: Engine, prepared: Launch, clock: Clock, *, who: str, reason: str = "") -> CampaignState:
@@ -198,7 +204,7 @@ def launch(engine: Engine, prepared: Launch, clock: Clock, *, who: str, reason: 
             connection, campaign, CampaignAction.LAUNCH, launched_at=clock.now(), launched_by=who,
             shift_days=prepared.shift_days, starts=definition.starts, ends=definition.ends,
         )  # fmt: skip
-        detail = {"version": n, "shift_days": prepared.shift_days}
+        detail = {"version": n, "shift_days": prepared.shift_days, "trial": definition.trial}
         campaigns.note(connection, who=who, action="launch", what=prepared.slug, detail=detail)
         for message in emergencies:
             what = f"{prepared.slug}/{message.id}"
@@ -328,7 +334,8 @@ def _finish(engine: Engine, slug: str, now: datetime) -> bool:
         over = caught_up and not any(moment > now for moment, _ in calendar(definition, campaign.launched_at))
         reminders = any(message.lane == "reminder" for message in definition.messages)
         last_day_over = now.astimezone(definition.zone).date() > definition.ends
-        if not over or (reminders and not last_day_over):
+        # In trial mode it stays open, so that it can be taken out of it.
+        if not over or ((reminders or definition.trial) and not last_day_over):
             return False
         if any(run.state not in ended or _may_bounce(run, now) for run in runs.of_campaign(connection, slug)):
             return False

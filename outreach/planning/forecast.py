@@ -18,6 +18,7 @@ from outreach.domain.schedule import BeforeCase
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import SERVED_BY_ANOTHER, DeliveryState
 from outreach.domain.template_samples import sample_warnings
+from outreach.domain.trial import accounts_in_trial
 from outreach.planning.costs import EXACT_UP_TO, estimate
 from outreach.planning.planner import gather, plan_steps, segment_today
 from outreach.planning.samples import Sample, draw_samples
@@ -55,10 +56,15 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A whole campaign; `cost` and `parts` count every dated run, reminders by cases once."""
+    """A whole campaign; `cost` and `parts` count every dated run, reminders by cases once.
+
+    `trial`: the campaign writes to listed test addresses only; `trial_accounts`: the accounts of its channels that do.
+    """
 
     messages: tuple[Foreseen, ...]
     warnings: tuple[str, ...] = field(default=())
+    trial: bool = False
+    trial_accounts: tuple[str, ...] = ()
 
     @property
     def recipients(self) -> int:
@@ -102,7 +108,8 @@ def forecast(
         _message(engine, frozen, message, accounts, now, dates.get(message.id, []), sample)
         for message in frozen.definition.messages
     ]
-    return Forecast(tuple(foreseen), warnings)
+    trial_accounts = accounts_in_trial(frozen.definition, accounts)
+    return Forecast(tuple(foreseen), warnings, frozen.definition.trial, trial_accounts)
 
 
 def _dates(frozen: Frozen, now: datetime) -> dict[str, list[datetime]]:

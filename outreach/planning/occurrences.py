@@ -85,7 +85,10 @@ def _since(
 ) -> list[datetime]:
     if isinstance(message.schedule, AtLaunch):
         # Once ever: with the launch, or with the approval of the version that brought the message.
-        if runs.exists(connection, campaign.slug, message.id) or campaign.launched_at is None:
+        if (
+            runs.exists(connection, campaign.slug, message.id, trial=frozen.definition.trial)
+            or campaign.launched_at is None
+        ):
             return []
         return [campaign.launched_at if campaign.occurrences_until is None else now]
     zone = frozen.definition.zone
@@ -159,7 +162,7 @@ def _new_run(campaign: Campaign, frozen: Frozen, message: Message, moment: datet
     return NewRun(
         campaign=campaign.slug, message=message.id, scheduled_for=moment, version=campaign.approved_version or 0,
         lane=message.lane, message_class=message.message_class, steps=message.channels, mode=message.mode,
-        wait=message.wait, not_after=message.not_after,
+        wait=message.wait, not_after=message.not_after, trial=frozen.definition.trial,
     )  # fmt: skip
 
 

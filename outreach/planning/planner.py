@@ -173,7 +173,7 @@ def _step(
         not_after=run.not_after, wait=run.wait,
         follows=run.mode is CascadeMode.CASCADE and index + 1 < len(run.steps),
         cap=None if cap is None else cap.most, today=segment_today(frozen, due), accounts=accounts, batch=batch,
-        target=target,
+        target=target, trial=frozen.definition.trial,
     )  # fmt: skip
 
 

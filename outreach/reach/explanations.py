@@ -222,6 +222,12 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "Tài khoản kênh trước không gửi được; chuyển sang tài khoản khác, chưa gửi lần nào.", _WAIT_VI,
         "Its account could not send; it moved to another one and has not left yet.", _WAIT_EN,
     ),
+    Reason.TRIAL: _e(
+        "Chế độ thử: địa chỉ này không có trong danh sách địa chỉ thử.",
+        "Thêm vào danh sách bằng `outreach account trial add`, hoặc tắt chế độ thử rồi trình duyệt lại.",
+        "Trial mode: this address is not on the list of test addresses.",
+        "Add it with `outreach account trial add`, or switch trial mode off and have that approved.",
+    ),
     Reason.CLOSED_HOURS: _e(
         "Ngoài giờ được gửi.", "Hệ thống tự gửi khi tới giờ.",
         "It is outside the hours in which it may be sent.", "It leaves by itself when they open.",

@@ -20,7 +20,7 @@ from outreach.reach.areas import Areas, Row, summed
 from outreach.reach.counting import catch_up, frozen_of, rules_of
 from outreach.reach.estimates import RULE, Figures, heard_by, loudest, of_area, total, without_estimate
 from outreach.reach.targets import TargetNow
-from outreach.store import broadcasts, units
+from outreach.store import broadcasts, runs, units
 from outreach.store import reach as store
 from outreach.store.broadcasts import Heard
 from outreach.store.reach import VISIT, Grouping, Tally
@@ -44,6 +44,7 @@ class By(StrEnum):
 class Report:
     """A campaign's reach at a moment.
 
+    `trial`: the campaign, or a run of it, wrote to listed test addresses only: the figures are those of a test.
     `stations` and `confirmed` count (message, station) broadcasts, `visited` people who were visited at home.
     """
 
@@ -58,6 +59,7 @@ class Report:
     stations: int
     confirmed: int
     visited: int
+    trial: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with the rule in words."""
@@ -66,6 +68,7 @@ class Report:
             "title": self.title,
             "at": self.at.isoformat(),
             "unit": self.unit,
+            "trial": self.trial,
             "people_reached": self.figures.measured,
             **_figures(self.figures),
             "dimension": None if self.by is None else str(self.by),
@@ -123,6 +126,7 @@ def reach(
             stations=sum(one.stations for one in counted.heard),
             confirmed=sum(one.confirmed for one in counted.heard),
             visited=sum(one.measured for one in counted.visited),
+            trial=frozen.definition.trial or runs.any_in_trial(connection, slug),
         )  # fmt: skip
 
 

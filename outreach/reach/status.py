@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from outreach.domain.accounts import Account
 from outreach.domain.circuits import Circuit
 from outreach.domain.definition import Definition
 from outreach.domain.definition.parts import Message
@@ -19,6 +20,7 @@ from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.schedule import BeforeCase, next_occurrence
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
+from outreach.domain.trial import accounts_in_trial
 from outreach.store import campaigns, circuits, moves, runs
 from outreach.store import status as store
 from outreach.store.accounts import AccountState
@@ -51,6 +53,7 @@ class RunStatus:
     cost: int | None
     deliveries: Counts
     waits_until: datetime | None = None
+    trial: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -60,6 +63,7 @@ class RunStatus:
             "scheduled_for": self.scheduled_for.isoformat(),
             "state": str(self.state),
             "reason": self.reason,
+            "trial": self.trial,
             "audience": self.audience,
             "cost": self.cost,
             "deliveries": dict(self.deliveries),
@@ -98,6 +102,7 @@ class IllAccount:
 class Status:
     """A campaign at the moment `at`. `rate_per_s`: deliveries gone out a second since the reading before, if any.
 
+    `trial`: it writes to listed test addresses only; `trial_accounts`: the accounts of its channels that do.
     `launched_at`: runs scheduled before it were past dates of the plan, which nobody meant to send.
     """
 
@@ -113,6 +118,8 @@ class Status:
     rate_per_s: float | None
     launched_at: datetime | None = None
     ill_accounts: tuple[IllAccount, ...] = ()
+    trial: bool = False
+    trial_accounts: tuple[str, ...] = ()
 
     @property
     def gone_out(self) -> int:
@@ -130,6 +137,8 @@ class Status:
             "campaign": self.campaign,
             "title": self.title,
             "state": str(self.state),
+            "trial": self.trial,
+            "trial_accounts": list(self.trial_accounts),
             "at": self.at.isoformat(),
             "deliveries": dict(self.deliveries),
             "by_channel": {channel: dict(counts) for channel, counts in self.by_channel.items()},
@@ -144,12 +153,23 @@ class Status:
         }
 
 
-def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, previous: Status | None = None) -> Status:
+def status(
+    connection: Connection,
+    slug: str,
+    *,
+    now: datetime,
+    scope: Scope,
+    previous: Status | None = None,
+    accounts: Mapping[str, Account] | None = None,
+) -> Status:
     """Read a campaign's standing; raises NotFound.
 
-    `previous` is the reading before (of the same caller), from which the rate is reckoned.
+    `previous` is the reading before (of the same caller), from which the rate is reckoned; `accounts`, where given,
+    tells which of them are in trial mode.
     """
     campaign = campaigns.get(connection, slug)
+    n = campaign.approved_version or campaign.version
+    definition = read_version(connection, slug, n, campaign.shift_days).definition
     zone = ZoneInfo(campaign.timezone)
     given = runs.of_campaign(connection, slug)
     standing = store.standing(connection, given, scope=scope)
@@ -159,9 +179,10 @@ def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, pr
     reading = Status(
         campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
         by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
-        runs=tuple(_run(run, standing, scope, now, zone) for run in given), coming=_coming(connection, campaign, now),
+        runs=tuple(_run(run, standing, scope, now, zone) for run in given), coming=_coming(campaign, definition, now),
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
-        launched_at=campaign.launched_at,
+        launched_at=campaign.launched_at, trial=campaign.trial,
+        trial_accounts=accounts_in_trial(definition, accounts or {}),
     )  # fmt: skip
     if scope.everything and reading.waits:
         reading = replace(reading, ill_accounts=_ill(connection))
@@ -188,7 +209,7 @@ def _run(run: Run, standing: store.Standing, scope: Scope, now: datetime, zone: 
         id=run.id, message=run.message, scheduled_for=run.scheduled_for, state=run.state,
         reason=run.reason if scope.everything else "", audience=standing.audience.get(run.id),
         cost=run.cost if scope.everything else None, deliveries=counts,
-        waits_until=_waits_until(run, counts, now, zone),
+        waits_until=_waits_until(run, counts, now, zone), trial=run.trial,
     )  # fmt: skip
 
 
@@ -207,11 +228,9 @@ def _with_rate(reading: Status, previous: Status) -> Status:
     return replace(reading, rate_per_s=rate)
 
 
-def _coming(connection: Connection, campaign: Campaign, now: datetime) -> tuple[Coming, ...]:
+def _coming(campaign: Campaign, definition: Definition, now: datetime) -> tuple[Coming, ...]:
     if campaign.state in (CampaignState.FINISHED, CampaignState.CANCELLED):
         return ()
-    n = campaign.approved_version or campaign.version
-    definition = read_version(connection, campaign.slug, n, campaign.shift_days).definition
     today = now.astimezone(definition.zone).date()
     dated = sorted(
         (moment, message.id)

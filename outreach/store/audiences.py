@@ -104,6 +104,20 @@ def gather_cases(connection: Connection, contacts: Select[Any], window: CaseWind
     return ready(connection)
 
 
+_FREE_REMINDERS = text(
+    """
+    DELETE FROM case_reminders m USING deliveries d
+    WHERE m.campaign = :campaign AND d.run_id = m.run_id AND d.subject_id = m.case_id
+        AND d.recipient_kind = 'contact' AND d.state = 'suppressed' AND d.reason = 'trial'
+    """
+)
+
+
+def forget_trial_reminders(connection: Connection, campaign: str) -> int:
+    """Let the cases be reminded of whose people got nothing in trial mode; returns how many rows of theirs went."""
+    return connection.execute(_FREE_REMINDERS, {"campaign": campaign}).rowcount
+
+
 def due_case_dates(connection: Connection, contacts: Select[Any], window: CaseWindow) -> list[date]:
     """The local due dates in `window` on which at least one case waits for a reminder."""
     _due_cases(connection, contacts, window)

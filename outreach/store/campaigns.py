@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from outreach.domain.errors import NotFound
 from outreach.domain.lifecycle import CampaignAction, CampaignState, VersionState, after, version_after
 from outreach.store.tables import approvals, audit, campaign_versions, campaigns
 
+TESTS = "~tests"
+"""The campaign under which test sends run; no file can call itself so, and nobody is shown it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign as it stands; `version` is the newest, `approved_version` the one that runs or may be launched."""
+    """A campaign as it stands; `version` is the newest, `approved_version` the one that runs or may be launched.
+
+    `trial`: that one (before any approval the newest) writes to listed test addresses only.
+    """
 
     slug: str
     title: str
@@ -26,6 +32,7 @@ class Campaign:
     launched_at: datetime | None
     shift_days: int
     occurrences_until: datetime | None
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,28 @@ class Version:
     submitted_by: str | None
 
 
+_TRIAL = (
+    select(campaign_versions.c.definition["trial"].as_boolean())
+    .where(
+        campaign_versions.c.slug == campaigns.c.slug,
+        campaign_versions.c.n == func.coalesce(campaigns.c.approved_version, campaigns.c.version),
+    )
+    .scalar_subquery()
+    .label("trial")
+)
+
+
+def _selected() -> Select[Any]:
+    return select(campaigns, _TRIAL).where(campaigns.c.slug != TESTS)
+
+
 def get(connection: Connection, slug: str, *, lock: bool = False) -> Campaign:
     """The campaign; `lock` holds its row until the transaction ends. Raises NotFound.
 
     The lock excludes other actions and leaves the row to foreign keys: a run being planned refers to it.
     """
-    query = select(campaigns).where(campaigns.c.slug == slug)
-    row = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
+    query = _selected().where(campaigns.c.slug == slug)
+    row = connection.execute(query.with_for_update(key_share=True, of=campaigns) if lock else query).one_or_none()
     if row is None:
         raise NotFound(f"there is no campaign {slug!r}: `outreach campaign list` shows those loaded")
     return _campaign(row)
@@ -57,13 +79,13 @@ def get(connection: Connection, slug: str, *, lock: bool = False) -> Campaign:
 
 def find(connection: Connection, slug: str) -> Campaign | None:
     """The campaign, or None."""
-    row = connection.execute(select(campaigns).where(campaigns.c.slug == slug)).one_or_none()
+    row = connection.execute(_selected().where(campaigns.c.slug == slug)).one_or_none()
     return None if row is None else _campaign(row)
 
 
 def in_states(connection: Connection, *states: CampaignState) -> list[Campaign]:
     """The campaigns in any of these states (all of them if none is given), by slug."""
-    query = select(campaigns).order_by(campaigns.c.slug)
+    query = _selected().order_by(campaigns.c.slug)
     if states:
         query = query.where(campaigns.c.state.in_([str(state) for state in states]))
     return [_campaign(row) for row in connection.execute(query)]
@@ -186,5 +208,5 @@ def _campaign(row: Any) -> Campaign:
     return Campaign(
         slug=row.slug, title=row.title, state=CampaignState(row.state), version=row.version,
         approved_version=row.approved_version, timezone=row.timezone, launched_at=row.launched_at,
-        shift_days=row.shift_days, occurrences_until=row.occurrences_until,
+        shift_days=row.shift_days, occurrences_until=row.occurrences_until, trial=bool(row.trial),
     )  # fmt: skip

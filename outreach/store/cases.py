@@ -107,6 +107,20 @@ def _row(case: StagedCase) -> Sequence[object]:
     return (*who, case.title, case.due_at, case.state, case.unit_code, case.attrs, case.attrs_cleared)
 
 
+def next_open(connection: Connection, contact_id: int, *, scope: Scope) -> Case | None:
+    """The open case of a person that is due first; None where there is none, or the person is outside the scope."""
+    columns = [cases.c[name] for name in Case.__dataclass_fields__]
+    query = (
+        select(*columns)
+        .join(contacts, contacts.c.id == cases.c.contact_id)
+        .where(cases.c.contact_id == contact_id, cases.c.state == CaseState.OPEN, in_scope(contacts.c.unit_code, scope))
+        .order_by(cases.c.due_at, cases.c.id)
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Case(**{**row, "state": CaseState(row["state"])})
+
+
 def by_external_id(connection: Connection, source: str, external_id: str, *, scope: Scope) -> Case:
     """The case; raises NotFound also for one whose person is outside the scope."""
     columns = [cases.c[name] for name in Case.__dataclass_fields__]

@@ -12,9 +12,11 @@ from sqlalchemy import Connection, text
 from outreach.domain.recipient import Recipient
 from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
 from outreach.store import heirs
+from outreach.store.campaigns import TESTS
 from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.deliveries import COUNTED, MAY_HAVE_LEFT, SHARDS
 from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, recipient
+from outreach.store.trial import is_listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class OpenRun:
     shift_days: int
     message_class: MessageClass
     timezone: str
+    test: bool = False
+    """A person's test: no hours hold it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class Claimed:
     """A delivery that this child alone may send until the lease ends, with what rendering needs.
 
     `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
-    `patience_s`: seconds until it would be too late.
+    `patience_s`: seconds until it would be too late. `sealed_who` and `mark`: of a test, whose text it is (JSON under
+    the same key version), and what it is marked with.
     """
 
     run: int
@@ -51,11 +56,13 @@ class Claimed:
     sealed: bytes | None
     key_version: int | None
     who: Recipient
+    sealed_who: bytes | None = None
+    mark: str = ""
 
 
 _OPEN_RUNS = text(
-    """
-SELECT r.id, r.campaign, r.message, r.version, c.shift_days, r.class, c.timezone
+    f"""
+SELECT r.id, r.campaign, r.message, r.version, c.shift_days, r.class, c.timezone, r.campaign = '{TESTS}' AS test
 FROM runs r JOIN campaigns c ON c.slug = r.campaign
 WHERE r.state = 'sending' AND c.state = 'running' AND r.lane = :lane
     AND EXISTS (SELECT 1 FROM deliveries d WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
@@ -70,11 +77,23 @@ def open_runs(connection: Connection, *, account: str, lane: Lane, now: datetime
     return [
         OpenRun(
             row.id, row.campaign, row.message, row.version, row.shift_days,
-            MessageClass(row._mapping["class"]), row.timezone,
+            MessageClass(row._mapping["class"]), row.timezone, row.test,
         )
         for row in rows
     ]  # fmt: skip
 
+
+_ADDRESSED = f"CASE d.channel WHEN '{Channel.ZALO_ZNS}' THEN '{Channel.ZALO_ZNS.addressed_by}' ELSE d.channel END"
+_IN_TRIAL = "(CAST(:trial AS boolean) OR r.trial)"
+
+_TEST_REFUSED = f"""CASE WHEN y.id IS NULL THEN 'erased'
+                WHEN {_IN_TRIAL} AND NOT EXISTS (SELECT 1 FROM unnest(array_prepend(y.fingerprint, y.older)) AS f(mark)
+                    WHERE {is_listed("f.mark", "d.channel", _ADDRESSED)}) THEN 'trial'
+                ELSE (SELECT min(s.reason) FROM suppressions s
+                    WHERE s.fingerprint = ANY(array_prepend(y.fingerprint, y.older))
+                    AND s.channel IN ('*', d.channel, {_ADDRESSED}) AND s.class IN ('*', r.class)
+                    AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')) END"""
+"""A test bows to refusals and to trial mode; it has no person, no case and no consent."""
 
 _CLAIM = text(
     f"""
@@ -88,13 +107,15 @@ WITH picked AS MATERIALIZED (
     ) p ORDER BY r.place LIMIT :limit
 ),
 judged AS MATERIALIZED (
-    SELECT d.run_id, d.id, a.value, a.key_version, a.fingerprint,
+    SELECT d.run_id, d.id, coalesce(a.value, y.value) AS value, coalesce(a.key_version, y.key_version) AS key_version,
+        coalesce(a.fingerprint, y.fingerprint) AS fingerprint,
         a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
         r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
         CASE
             WHEN d.resend_until <= clock_timestamp() + make_interval(secs => :lease_s) THEN 'lease_lost'
             WHEN d.expires_at <= :now THEN 'late'
-            WHEN d.recipient_kind = 'station' THEN NULL
+            WHEN d.recipient_kind = 'station' THEN CASE WHEN {_IN_TRIAL} THEN 'trial' END
+            WHEN d.recipient_kind = 'test' THEN {_TEST_REFUSED}
             WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
             WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
                 OR a.account NOT IN ('', d.account) THEN 'no_address'
@@ -102,6 +123,7 @@ judged AS MATERIALIZED (
             WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
                 AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
                 THEN 'case_moved'
+            WHEN {_IN_TRIAL} AND NOT {is_listed("a.fingerprint", "d.channel", "a.channel")} THEN 'trial'
             WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
             ELSE (SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
                 AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
@@ -122,13 +144,13 @@ changed AS (
         attempt = d.attempt + CASE WHEN j.refusal IS NULL THEN 1 ELSE 0 END,
         child_id = CASE WHEN j.refusal IS NULL THEN CAST(:child AS bigint) END,
         lease_until = CASE WHEN j.refusal IS NULL THEN clock_timestamp() + make_interval(secs => :lease_s) END,
-        cascade_at = CASE WHEN j.refusal IS NULL OR j.refusal IN ('late', 'erased', 'case_closed', 'case_moved')
-            OR j.doubtful OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
+        cascade_at = CASE WHEN j.refusal IS NULL OR j.refusal IN ('late', 'erased', 'case_closed', 'case_moved',
+            'trial') OR j.doubtful OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind,
         j.occupation, j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
-        j.case_external_id, j.case_title, j.case_due_at, j.case_state
+        j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark
 ),
 {COUNTED}
 SELECT changed.*, clock_timestamp() AS at, extract(epoch FROM expires_at - :now) AS patience_s FROM changed
@@ -159,11 +181,13 @@ def claim(
     child: int,
     lease_s: float,
     now: datetime,
+    trial: bool,
 ) -> tuple[list[Claimed], int]:
     """Claim up to `limit` due deliveries, shared fairly among `run_ids`; returns them and how many were refused.
 
     Refused ones have become expired or suppressed; unknown where an earlier attempt may have left. The caller commits
-    before the first byte leaves; `lease_s` counts on the database's clock, `now` is the engine's.
+    before the first byte leaves; `lease_s` counts on the database's clock, `now` is the engine's. `trial`: the account
+    writes to listed test addresses only; this is the guard that counts, whatever was planned.
     """
     if not run_ids or limit < 1:
         return [], 0
@@ -173,7 +197,7 @@ def claim(
         {
             "account": account, "lane": str(lane), "run_ids": list(run_ids), "limit": limit,
             "per_run": max(1, -(-limit // len(run_ids))), "child": child, "lease_s": lease_s, "now": now,
-            "shard": child % SHARDS,
+            "shard": child % SHARDS, "trial": trial,
         },
     ).all()  # fmt: skip
     left = [row for row in rows if (row.moved and row.state != "unknown") or row.reason in _THEIRS_ALONE]
@@ -201,6 +225,8 @@ def _claimed(row: Any) -> Claimed:
         sealed=row.value,
         key_version=row.key_version,
         who=recipient(row),
+        sealed_who=row.sealed_who,
+        mark=row.mark or "",
     )
 
 
@@ -250,7 +276,10 @@ class Stranded:
     claimed_at: datetime
     silent_s: float
     recipient_id: int
+    recipient_kind: RecipientKind
     who: Recipient
+    sealed_who: bytes | None = None
+    mark: str = ""
 
 
 def stranded(
@@ -269,9 +298,10 @@ def stranded(
     rows = connection.execute(
         text(
             f"""
-            SELECT d.run_id, d.id, d.recipient_id, d.account, d.channel, d.generation, d.attempt, d.child_id, h.host,
-                h.boot, h.pid,
-                h.started, r.campaign, r.message, r.version, g.shift_days, a.value, a.key_version,
+            SELECT d.run_id, d.id, d.recipient_id, d.recipient_kind, d.account, d.channel, d.generation, d.attempt,
+                d.child_id, h.host, h.boot, h.pid,
+                h.started, r.campaign, r.message, r.version, g.shift_days, coalesce(a.value, y.value) AS value,
+                coalesce(a.key_version, y.key_version) AS key_version,
                 d.lease_until - make_interval(secs => :lease_s) AS claimed_at,
                 extract(epoch FROM clock_timestamp() - d.lease_until) AS silent_s, {RECIPIENT}
             FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns g ON g.slug = r.campaign
@@ -306,7 +336,10 @@ def _stranded(row: Any) -> Stranded:
         claimed_at=row.claimed_at,
         silent_s=float(row.silent_s),
         recipient_id=row.recipient_id,
+        recipient_kind=RecipientKind(row.recipient_kind),
         who=recipient(row),
+        sealed_who=row.sealed_who,
+        mark=row.mark or "",
     )
 
 

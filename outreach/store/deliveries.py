@@ -18,7 +18,7 @@ SHARDS = 16
 _SOURCES = [(str(target), str(source)) for target in DeliveryState for source in sources(target)]
 _ALLOWED = "(VALUES " + ", ".join(f"('{target}', '{source}')" for target, source in _SOURCES) + ")"
 
-MAY_HAVE_LEFT = "(d.resend_until IS NOT NULL AND d.recipient_kind = 'contact')"
+MAY_HAVE_LEFT = "(d.resend_until IS NOT NULL AND d.recipient_kind <> 'station')"
 """Planned once more because its provider drops repetitions: it may have been sent, so it never ends as unsent."""
 
 COUNTED = """
@@ -96,9 +96,9 @@ verdict AS MATERIALIZED (
         i.child_id, i.attempt, i.generation, least(i.resend_until, h.resend_until) AS resend_until,
         r.wait_s, r.mode, cardinality(r.steps) AS steps,
         CASE WHEN i.state = 'failed' AND i.reason IN ('transient', 'content', 'window_closed')
-                AND h.recipient_kind = 'contact' AND h.resend_until IS NOT NULL THEN 'unknown'
+                AND h.recipient_kind <> 'station' AND h.resend_until IS NOT NULL THEN 'unknown'
             WHEN i.state <> 'planned' OR r.state <> 'cancelled' THEN i.state
-            WHEN h.recipient_kind = 'contact' AND coalesce(i.resend_until, h.resend_until) IS NOT NULL THEN 'unknown'
+            WHEN h.recipient_kind <> 'station' AND coalesce(i.resend_until, h.resend_until) IS NOT NULL THEN 'unknown'
             ELSE 'cancelled' END AS state
     FROM input i JOIN held h ON h.run_id = i.run_id AND h.id = i.id JOIN runs r ON r.id = i.run_id
 ),
@@ -306,7 +306,9 @@ def advance_where(
                 reason = CASE WHEN {MAY_HAVE_LEFT} THEN 'lease_lost' ELSE :reason END, lease_until = NULL,
                 child_id = NULL, cascade_at = NULL
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
-            RETURNING d.run_id, d.channel, d.state, d.fingerprint, d.due_at, d.attempt, p.state AS was
+            RETURNING d.run_id, d.channel, d.state,
+                CASE WHEN d.recipient_kind = 'contact' THEN d.fingerprint END AS fingerprint, d.due_at, d.attempt,
+                p.state AS was
         ),
         {_UNSPENT},
         {COUNTED}

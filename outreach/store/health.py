@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
 from outreach.store.tables import children
 
@@ -28,3 +28,8 @@ def open_children(connection: Connection) -> list[Child]:
     """The worker children that have not been found dead, in the order of their enrolment."""
     rows = connection.execute(select(children).where(children.c.ended_at.is_(None)).order_by(children.c.id))
     return [Child(row.host, row.boot, row.pid, float(row.started)) for row in rows]
+
+
+def end_child(connection: Connection, child: int) -> None:
+    """Take down that a child has ended of its own accord, with nothing left to record."""
+    connection.execute(update(children).where(children.c.id == child).values(ended_at=text("now()")))

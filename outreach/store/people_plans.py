@@ -14,6 +14,7 @@ from outreach.store.plans import (
     counted,
     fresh_later,
 )
+from outreach.store.trial import is_listed
 
 _WHOSE = "CASE WHEN c.birth_date > :adult_from AND c.kind = 'person' THEN c.guardian_id ELSE c.id END"
 """Whose address is used: a child's guardian's."""
@@ -56,6 +57,11 @@ _BLOCKED_ALL = f"""
 """
 
 _UNCONSENTED = f"(:class = 'advertising' AND NOT {agreed_to_advertising('l.contact_id', ':channel')})"
+
+_NOT_LISTED = f"""
+        WHEN (:trial OR l.account = ANY(CAST(:trial_accounts AS text[])))
+            AND NOT {is_listed("l.fingerprint", ":channel", ":addressed")} THEN 'trial'"""
+"""Before every reason that sends somebody on: who is not on the list gets nothing by the next channel either."""
 
 _SPENT = """
     g.channel = :channel AND g.class = :class AND g.day >= CAST(:day AS date) - 2
@@ -155,7 +161,7 @@ excused AS MATERIALIZED (
     SELECT l.contact_id, l.subject_id, l.unit_code, l.address_id, l.fingerprint, l.account, l.used, l.served_by, CASE
         WHEN l.minor AND l.guardian_id IS NULL THEN 'under_age'
         WHEN l.address_id IS NULL THEN 'no_address'
-        WHEN l.account IS NULL THEN 'no_account'
+        WHEN l.account IS NULL THEN 'no_account'{_NOT_LISTED if step.in_trial else ""}
         WHEN l.blocked IS NOT NULL THEN l.blocked
         WHEN {_UNCONSENTED} THEN 'no_consent'
     END AS excuse

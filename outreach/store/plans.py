@@ -22,7 +22,10 @@ GO_ON = (
     "no_address", "no_account", "opted_out", "hard_bounce", "do_not_call", "no_consent", "under_age", "capped",
     "no_station",
 )  # fmt: skip
-"""Reasons for leaving somebody out of one channel that send them on to the next one at once."""
+"""Reasons for leaving somebody out of one channel that send them on to the next one at once.
+
+Never `trial`: whoever is kept from a real message must not get it by another way.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Step:
     `due`: when it may leave, open hours counted in. `not_after`: how long after that it is still worth sending.
     `cap`: most messages per address and class in the 24 hours before `due` (None: uncapped). `follows`: another channel
     comes after it in a cascade. `resting`: accounts taken only where no other serves. `batch`: people join a run that
-    has rows already.
+    has rows already. `trial`: the campaign writes to listed test addresses only.
     """
 
     run: int
@@ -50,6 +53,17 @@ class Step:
     resting: Collection[str] = ()
     batch: bool = False
     target: str = "deliveries"
+    trial: bool = False
+
+    @property
+    def trial_accounts(self) -> list[str]:
+        """The accounts that write to listed test addresses only."""
+        return [account.name for account in self.accounts if account.trial]
+
+    @property
+    def in_trial(self) -> bool:
+        """Whether anybody of this step may be left out for not being on the list."""
+        return self.trial or bool(self.trial_accounts)
 
     def values(self) -> dict[str, Any]:
         """The step as bound values."""
@@ -65,6 +79,7 @@ class Step:
             "adult_from": _years_before(self.today, 18),
             "cap": self.cap,
             "day": self.today,
+            **({"trial": self.trial, "trial_accounts": self.trial_accounts} if self.in_trial else {}),
         }
 
 

@@ -36,6 +36,7 @@ class Run:
     audience: int | None
     cost: int | None
     finished_at: datetime | None = None
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class NewRun:
     mode: CascadeMode
     wait: timedelta
     not_after: timedelta
+    trial: bool = False
 
 
 def add(connection: Connection, new: NewRun, *, state: RunState = RunState.SCHEDULED, reason: str = "") -> int | None:
@@ -62,7 +64,7 @@ def add(connection: Connection, new: NewRun, *, state: RunState = RunState.SCHED
             campaign=new.campaign, message=new.message, scheduled_for=new.scheduled_for, version=new.version,
             state=str(state), reason=reason, lane=str(new.lane), steps=[str(step) for step in new.steps],
             mode=str(new.mode), wait_s=int(new.wait.total_seconds()), not_after_s=int(new.not_after.total_seconds()),
-            **{"class": str(new.message_class)},
+            trial=new.trial, **{"class": str(new.message_class)},
         )
         .on_conflict_do_nothing(index_elements=["campaign", "message", "scheduled_for"])
         .returning(runs.c.id)
@@ -87,9 +89,17 @@ def lock_scheduled(connection: Connection, run: int) -> Run | None:
     return None if row is None else _run(row)
 
 
-def exists(connection: Connection, campaign: str, message: str) -> bool:
-    """Whether this message has ever had a run."""
+def exists(connection: Connection, campaign: str, message: str, *, trial: bool) -> bool:
+    """Whether this message has ever had a run; without `trial` one in trial mode is none: it went to test addresses."""
     query = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.message == message)
+    if not trial:
+        query = query.where(~runs.c.trial)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def any_in_trial(connection: Connection, campaign: str) -> bool:
+    """Whether a run of this campaign wrote to listed test addresses only."""
+    query = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.trial)
     return connection.execute(query.limit(1)).first() is not None
 
 
@@ -179,5 +189,5 @@ def _run(row: Any) -> Run:
         state=RunState(row.state), reason=row.reason, lane=Lane(row.lane),
         message_class=MessageClass(row._mapping["class"]), steps=tuple(Channel(step) for step in row.steps),
         mode=CascadeMode(row.mode), wait=timedelta(seconds=row.wait_s), not_after=timedelta(seconds=row.not_after_s),
-        audience=row.audience, cost=row.cost, finished_at=row.finished_at,
+        audience=row.audience, cost=row.cost, finished_at=row.finished_at, trial=row.trial,
     )  # fmt: skip

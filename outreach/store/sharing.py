@@ -28,7 +28,8 @@ def usable(channel: Channel, accounts: Iterable[Account]) -> list[Account]:
 def choice(channel: Channel, accounts: Sequence[Account]) -> str:
     """SQL for the account of a row `l` (contact_id, path, bound): weighted rendezvous hashing; null where none serves.
 
-    A row whose `bound` names an account has no choice. Those who rest are taken only where nobody else serves.
+    A row whose `bound` names an account has no choice. Those who rest are taken only where nobody else serves, and
+    those in trial mode, which would write to hardly anybody, after those.
     """
     found = usable(channel, accounts)
     if not found:
@@ -37,10 +38,10 @@ def choice(channel: Channel, accounts: Sequence[Account]) -> str:
         return "CAST((CAST(:account_names AS text[]))[1] AS text)"
     return """
         (SELECT k.name FROM unnest(CAST(:account_names AS text[]), CAST(:account_paths AS text[]),
-            CAST(:account_weights AS double precision[]), CAST(:account_rests AS boolean[]))
-            AS k(name, path, weight, rests)
+            CAST(:account_weights AS double precision[]), CAST(:account_ranks AS integer[]))
+            AS k(name, path, weight, rank)
         WHERE (k.path = '' OR starts_with(l.path, k.path)) AND (l.bound = '' OR l.bound IS NULL OR l.bound = k.name)
-        ORDER BY k.rests, -ln((1 + (hashtextextended(k.name, l.contact_id) & 1073741823)) / 1073741825.0) / k.weight,
+        ORDER BY k.rank, -ln((1 + (hashtextextended(k.name, l.contact_id) & 1073741823)) / 1073741825.0) / k.weight,
             k.name
         LIMIT 1)
     """
@@ -53,5 +54,5 @@ def choice_values(channel: Channel, accounts: Sequence[Account], resting: Collec
         "account_names": [account.name for account in found],
         "account_paths": [account.unit for account in found],
         "account_weights": [float(account.weight) for account in found],
-        "account_rests": [account.name in resting for account in found],
+        "account_ranks": [2 if account.trial else int(account.name in resting) for account in found],
     }

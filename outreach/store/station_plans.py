@@ -60,15 +60,17 @@ def plan_stations(connection: Connection, step: Step, slots: Sequence[tuple[str,
         "follows": step.follows,
     }
     kept = step.target == "deliveries"
+    trial = ":trial OR account = ANY(CAST(:trial_accounts AS text[]))" if step.in_trial else "false"
     people = f"""
 WITH written AS (
 {ROW.format(target=step.target)}
 SELECT :run, 'contact', p.contact_id, :channel, p.subject_id, :step, NULL, NULL, p.unit_code, '', :lane, 'suppressed',
-    CASE WHEN e.unit_code IS NULL THEN 'no_station' ELSE 'by_station' END, :due, :due, :expires, NULL,
-    CASE WHEN :follows AND e.unit_code IS NOT NULL THEN e.ends + make_interval(secs => :wait_s) END
+    CASE WHEN e.unit_code IS NULL THEN 'no_station' WHEN e.read THEN 'by_station' ELSE 'trial' END,
+    :due, :due, :expires, NULL,
+    CASE WHEN :follows AND e.read THEN e.ends + make_interval(secs => :wait_s) END
 FROM audience p LEFT JOIN cover v ON v.unit = p.unit_code
 LEFT JOIN (
-    SELECT s.unit_code, max(t.ends) AS ends FROM {_IN_USE} s
+    SELECT s.unit_code, max(t.ends) AS ends, bool_or(w.state <> 'suppressed') AS read FROM {_IN_USE} s
     JOIN unnest(CAST(:settings AS text[]), CAST(:ends AS timestamptz[])) AS t(slots, ends)
         ON t.slots = CAST(s.slots AS text)
     JOIN {step.target} w ON w.run_id = :run AND w.recipient_kind = 'station' AND w.recipient_id = s.id
@@ -95,17 +97,20 @@ slotted AS (
 ),
 written AS (
     {ROW.format(target=step.target)}
-    SELECT :run, 'station', station_id, :channel, 0, :step, NULL, NULL, unit_code, {account_of(step)}, :lane,
-        'planned', NULL, starts, :due, ends + make_interval(secs => :not_after_s), NULL, NULL
-    FROM (SELECT l.*, u.path, l.station_id AS contact_id, CAST('' AS text) AS bound FROM slotted l
-        JOIN units u ON u.code = l.unit_code) l
-    WHERE {account_of(step)} IS NOT NULL
+    SELECT :run, 'station', station_id, :channel, 0, :step, NULL, NULL, unit_code, account, :lane,
+        CASE WHEN {trial} THEN 'suppressed' ELSE 'planned' END, CASE WHEN {trial} THEN 'trial' END, starts, :due,
+        ends + make_interval(secs => :not_after_s), NULL, NULL
+    FROM (SELECT l.*, {account_of(step)} AS account FROM (
+        SELECT o.*, u.path, o.station_id AS contact_id, CAST('' AS text) AS bound FROM slotted o
+        JOIN units u ON u.code = o.unit_code) l) p
+    WHERE account IS NOT NULL
     ON CONFLICT (run_id, recipient_kind, recipient_id, channel, subject_id) DO NOTHING
     RETURNING id, recipient_id, state
 )
 {counted(step, "written")}
 {"INSERT INTO broadcasts (run_id, delivery_id, station_id, slot_starts, slot_ends, members)" if kept else ""}
 SELECT :run, w.id, w.recipient_id, s.starts, s.ends, s.n FROM written w JOIN slotted s ON s.station_id = w.recipient_id
+WHERE w.state = 'planned'
 """
     fresh_later(connection)
     connection.execute(text(stations), values)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from outreach.domain.scope import Scope
 from outreach.domain.states import Reason
-from outreach.domain.words import MessageClass
+from outreach.domain.words import Channel, MessageClass
 from outreach.store.scoping import in_scope
 from outreach.store.tables import addresses, contacts, suppressions
 
@@ -74,9 +74,11 @@ def suppress_deliveries(
             text(
                 """
                 INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source)
-                SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, 1), :reason, :source
+                SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, y.key_version, 1), :reason,
+                    :source
                 FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)
                 JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id LEFT JOIN addresses a ON a.id = d.address_id
+                LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id
                 WHERE d.fingerprint IS NOT NULL ON CONFLICT DO NOTHING
                 """
             ),
@@ -140,6 +142,27 @@ def of_contact(connection: Connection, contact_id: int, *, scope: Scope) -> list
         Suppression(row["channel"], row["class"], Reason(row["reason"]), row["source"], row["created_at"])
         for row in connection.execute(query).mappings()
     ]
+
+
+def reason_against(
+    connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, channel: Channel, message_class: MessageClass
+) -> Reason | None:
+    """Why an address that a person typed is barred for this channel and class, as a claim would judge; or None."""
+    row = connection.execute(
+        text(
+            """
+            SELECT min(s.reason) AS reason FROM suppressions s
+            WHERE s.fingerprint = ANY(CAST(:marks AS bytea[])) AND s.channel IN ('*', :channel, :addressed)
+                AND s.class IN ('*', :class)
+                AND (:class <> 'emergency' OR s.class = :class OR s.reason = 'hard_bounce')
+            """
+        ),
+        {
+            "marks": [value for _, value in fingerprints], "channel": str(channel),
+            "addressed": str(channel.addressed_by), "class": str(message_class),
+        },
+    ).one()  # fmt: skip
+    return None if row.reason is None else Reason(row.reason)
 
 
 def is_suppressed(

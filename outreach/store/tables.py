@@ -235,6 +235,8 @@ runs = Table(
     _now("created_at"),
     # Whether its people stand in campaign_people.
     Column("gathered", Boolean, nullable=False, server_default="false"),
+    # Whether its version writes to listed test addresses only.
+    Column("trial", Boolean, nullable=False, server_default="false"),
     UniqueConstraint("campaign", "message", "scheduled_for"),
     Index("ix_runs_open", "state", postgresql_where=text("state IN ('scheduled', 'planning', 'sending', 'held')")),
 )
@@ -536,6 +538,40 @@ attachments = Table(
     Column("digest", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     _now("stored_at"),
+)
+
+test_addresses = Table(
+    "test_addresses",
+    metadata,
+    # To whom accounts and campaigns in trial mode may write; channel `*`: any that takes the address.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("older", ARRAY(LargeBinary), nullable=False, server_default="{}"),
+    Column("value", LargeBinary, nullable=False),
+    _text("label"),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", Moment, nullable=False),
+    UniqueConstraint("fingerprint", "channel"),
+)
+
+test_sends = Table(
+    "test_sends",
+    metadata,
+    # The recipients of deliveries of kind `test`: an address that a person typed, forgotten after a day.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("older", ARRAY(LargeBinary), nullable=False, server_default="{}"),
+    Column("value", LargeBinary, nullable=False),
+    # The data of the recipient the text is made for, sealed.
+    Column("who", LargeBinary, nullable=False),
+    _text("mark"),
+    Column("sent_by", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Index("ix_test_sends_made_at", "made_at"),
 )
 
 children = Table(

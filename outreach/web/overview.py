@@ -55,6 +55,7 @@ class Progress:
     state: CampaignState
     runs: Mapping[RunState, int]
     groups: Mapping[Group, int]
+    trial: bool = False
 
     @property
     def total(self) -> int:
@@ -86,6 +87,7 @@ class Overview:
     valkey: bool
     accounts: int
     accounts_paused: int
+    accounts_in_trial: int = 0
 
 
 class Overviews:
@@ -114,6 +116,7 @@ def _look(runtime: Runtime) -> Overview:
     return Overview(
         at=runtime.clock.now(), campaigns=tuple(sorted(seen, key=_interest)), valkey=_answers(runtime.redis),
         accounts=len(known), accounts_paused=len(known & set(paused)),
+        accounts_in_trial=sum(account.trial for account in runtime.accounts.values()),
     )  # fmt: skip
 
 
@@ -122,7 +125,7 @@ def _progress(connection: Connection, campaign: campaigns.Campaign) -> Progress:
     groups: Counter[Group] = Counter()
     for (_, _, state), n in status.standing(connection, made, scope=EVERYTHING).deliveries.items():
         groups[GROUPS[DeliveryState(state)]] += n
-    return Progress(campaign.title, campaign.state, Counter(run.state for run in made), groups)
+    return Progress(campaign.title, campaign.state, Counter(run.state for run in made), groups, campaign.trial)
 
 
 def _interest(progress: Progress) -> tuple[int, str]:

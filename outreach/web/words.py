@@ -42,6 +42,11 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         _VI: "Đợt gửi bị giữ lại, chờ người cho phép: {held}",
         _EN: "Runs held, waiting for a person's release: {held}",
     },
+    "status.trial": {
+        _VI: "Chế độ thử: chỉ gửi tới các địa chỉ thử đã khai.",
+        _EN: "Trial mode: only listed test addresses are written to.",
+    },
+    "status.accounts_in_trial": {_VI: "{trial} ở chế độ thử", _EN: "{trial} in trial mode"},
     "group.waiting": {_VI: "Đang chờ gửi", _EN: "Waiting"},
     "group.handed_over": {_VI: "Nhà cung cấp đã nhận", _EN: "Taken by the provider"},
     "group.arrived": {_VI: "Đã tới nơi", _EN: "Arrived"},

@@ -18,16 +18,16 @@ SUBCOMMANDS = {
     "case": ["import"],
     "campaign": [
         *("check", "load", "schema", "list", "forecast", "submit", "approve", "reject", "launch", "pause", "resume"),
-        *("cancel", "release", "status"),
+        *("cancel", "release", "status", "try"),
     ],
     "deliveries": ["list", "retry"],
     "scripts": ["confirm"],
     "target": ["set", "unset", "list", "history"],
     "visits": ["list", "record", "import", "undo", "recorded"],
-    "template": ["list", "check", "preview"],
+    "template": ["list", "check", "preview", "send"],
     "sms": ["parts"],
-    "account": ["list", "resume"],
     "bounces": ["take"],
+    "account": ["list", "resume", "test", "trial"],
 }
 ALL = [[name] for name in COMMANDS if name not in SUBCOMMANDS] + [
     [name, sub] for name, subs in SUBCOMMANDS.items() for sub in subs

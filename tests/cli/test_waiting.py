@@ -75,7 +75,9 @@ def test_a_paused_campaign_and_a_paused_account_are_named(running: Commands, eng
 
 def test_an_account_that_is_ill_is_named_wherever_one_would_look(running: Commands, engine: Engine) -> None:
     with engine.begin() as connection:
-        circuits.found_ill(connection, "sms-main", cause="50 of 50 sends failed", pause=lambda tries: timedelta(hours=1))
+        circuits.found_ill(
+            connection, "sms-main", cause="50 of 50 sends failed", pause=lambda tries: timedelta(hours=1)
+        )
     said = running("campaign", "status", "thu").err
     assert "account sms-main does not work since" in said
     assert "(50 of 50 sends failed): it is tried again by itself; 1 deliveries wait for it" in said

@@ -41,6 +41,12 @@ def test_an_account_is_read_with_its_limits(tmp_path: Path) -> None:
     assert account.channels == (Channel.SMS,)
 
 
+def test_an_account_is_in_trial_mode_only_where_it_says_so(tmp_path: Path) -> None:
+    for text, wanted in ((GOOD, False), (GOOD + "trial = true\n", True), (GOOD + "trial = false\n", False)):
+        accounts = load(tmp_path, text, TWILIO_AUTH_TOKEN="secret")
+        assert accounts.known["sms-main"].trial is wanted  # type: ignore[attr-defined]
+
+
 def test_without_a_file_stations_can_still_be_served(tmp_path: Path) -> None:
     accounts = load_accounts(tmp_path / "none.toml", timeout=5.0)
     assert list(accounts.known) == ["loudspeaker"]
@@ -51,6 +57,7 @@ def test_without_a_file_stations_can_still_be_served(tmp_path: Path) -> None:
     [
         (('rate = "100/s"', 'raet = "100/s"'), 9, "unknown key 'raet'; did you mean rate?"),
         (('rate = "100/s"', 'rate = "fast"'), 9, 'write a rate like "100/s"'),
+        (("burst = 120", 'trial = "yes"'), 10, "trial: "),
         (("burst = 120", "burst = 0"), 10, "greater than or equal to 1"),
         (('provider = "twilio"', 'provider = "twillio"'), 5, "did you mean twilio?"),
         (('provider = "twilio"', 'provider = "smtp"'), 5, 'does not serve channel "sms"'),

@@ -81,7 +81,7 @@ def strand(world: World, owner: Child, account: str = "sms-main") -> claims.Clai
         runs = [run.id for run in claims.open_runs(connection, account=account, lane=Lane.BULK, now=world.clock.now())]
         [claimed], _ = claims.claim(
             connection, account=account, lane=Lane.BULK, run_ids=runs, limit=1, child=child, lease_s=60.0,
-            now=world.clock.now(),
+            now=world.clock.now(), trial=False,
         )  # fmt: skip
         connection.execute(
             text("UPDATE deliveries SET lease_until = lease_until - interval '61 s' WHERE state = 'sending'")

@@ -70,6 +70,7 @@ def claim(world: World, *, lease_s: float = 60.0) -> int:
             child=child,
             lease_s=lease_s,
             now=now,
+            trial=False,
         )
     return len(claimed)
 

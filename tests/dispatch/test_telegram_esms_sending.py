@@ -183,7 +183,7 @@ def lost_claim(world: World, dispatcher: Dispatcher) -> claims.Claimed:
         runs = [run.id for run in claims.open_runs(connection, account="sms-esms", lane=Lane.BULK, now=now)]
         [claimed], _ = claims.claim(
             connection, account="sms-esms", lane=Lane.BULK, run_ids=runs, limit=1, child=dispatcher.child,
-            lease_s=60.0, now=now,
+            lease_s=60.0, now=now, trial=False,
         )  # fmt: skip
         connection.execute(text("UPDATE deliveries SET lease_until = lease_until - interval '61 s'"))
     return claimed

@@ -54,6 +54,23 @@ def demo() -> Definition:
     return loaded.definition
 
 
+def test_trial_mode_is_part_of_the_hash_and_survives_being_stored() -> None:
+    text = DEMO.read_text(encoding="utf-8")
+    normal, trial = define(text), define(text.replace("messages:", "trial: true\nmessages:", 1))
+    assert (normal.trial, trial.trial) == (False, True)
+    assert normal.hash != trial.hash
+    assert "trial" not in normal.to_json()
+    assert define(text.replace("messages:", "trial: false\nmessages:", 1)).hash == normal.hash
+    assert definition_from_json(json.loads(json.dumps(trial.to_json()))) == trial
+
+
+@pytest.mark.parametrize("written", ["yes", '"true"', "1", "", "[true]"])
+def test_trial_mode_is_true_or_false_and_nothing_else(written: str) -> None:
+    text = DEMO.read_text(encoding="utf-8").replace("messages:", f"trial: {written}\nmessages:", 1)
+    loaded = read_definition(text.encode(), "thu.yaml", segments=SEGMENTS)
+    assert ['"trial"' in mistake.what for mistake in loaded.errors] == [True]
+
+
 def plain(text: bytes) -> Any:
     root = parse(text, Mistakes("thu.yaml"))
     assert root is not None

@@ -128,6 +128,7 @@ def claim(world: World, account_name: str = "sms-main") -> list[claims.Claimed]:
             child=child,
             lease_s=0.0,
             now=world.clock.now(),
+            trial=False,
         )[0]
 
 

@@ -41,6 +41,7 @@ def claim(world: World) -> list[claims.Claimed]:
             child=child,
             lease_s=60.0,
             now=world.clock.now(),
+            trial=False,
         )[0]
 
 

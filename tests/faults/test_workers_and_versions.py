@@ -57,6 +57,7 @@ def test_a_case_moved_away_and_back_before_the_claim_is_reminded_of(world: World
                 child=child,
                 lease_s=60,
                 now=world.clock.now(),
+                trial=False,
             )[0]
 
     assert reminder() == []
@@ -113,6 +114,7 @@ def test_two_children_claim_no_delivery_twice(world: World) -> None:
                         child=child,
                         lease_s=60,
                         now=world.clock.now(),
+                        trial=False,
                     )[0]
                 )
 

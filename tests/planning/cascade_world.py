@@ -126,7 +126,7 @@ def claim(world: World, name: str, channel: Channel) -> tuple[list[claims.Claime
         child = claims.enrol_child(connection, host="h", boot="b", pid=1, started=0.0)
         claimed, _ = claims.claim(
             connection, account=row.account, lane=row.lane, run_ids=[row.run_id], limit=50, child=child, lease_s=60.0,
-            now=world.clock.now(),
+            now=world.clock.now(), trial=world.accounts[row.account].trial,
         )  # fmt: skip
     return claimed, child
 

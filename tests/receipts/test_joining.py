@@ -447,7 +447,7 @@ def claimed(world: World) -> int:
         runs = [run.id for run in claims.open_runs(connection, account="oa", lane=Lane.BULK, now=world.clock.now())]
         taken, _ = claims.claim(
             connection, account="oa", lane=Lane.BULK, run_ids=runs, limit=50, child=child, lease_s=60,
-            now=world.clock.now(),
+            now=world.clock.now(), trial=False,
         )  # fmt: skip
         return len(taken)
 

@@ -41,6 +41,17 @@ def launched(world: World) -> World:
     return world
 
 
+def test_it_says_that_a_campaign_is_in_trial_mode(site: Site, world: World) -> None:
+    world.load(CAMPAIGN.replace("    messages:", "    trial: true\n    messages:"))
+    assert WORDS["status.trial"][Language.VI] in site.get("/").text
+
+
+def test_it_says_nothing_of_trial_mode_where_there_is_none(site: Site, launched: World) -> None:
+    page = site.get("/").text
+    assert WORDS["status.trial"][Language.VI] not in page
+    assert "ở chế độ thử" not in page
+
+
 def figure(page: str, label: str) -> str:
     """The number that stands beside a label."""
     return page.split(f"<dt>{label}<", 1)[1].split("<dd>", 1)[1].split("</dd>", 1)[0]

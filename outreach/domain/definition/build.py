@@ -41,6 +41,7 @@ def build(record: Record) -> Definition:
         phases=phases,
         activities=tuple(_activity(activity) for activity in record.get("activities", ())),
         targets=tuple(_target(target, record.get("ends")) for target in record.get("targets", ())),
+        trial=record.get("trial", False),
     )
 
 

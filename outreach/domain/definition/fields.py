@@ -57,6 +57,7 @@ _ZONE = Scalar(to_zone, {"type": "string", "examples": ["Asia/Ho_Chi_Minh"]}, wa
 _CRON = Scalar(
     check_cron, {"type": "string", "examples": ["30 8 * * 1"]}, frozenset({Kind.TEXT}), "text of five fields"
 )
+_TRUTH = Scalar(lambda text: text.lower() == "true", {"type": "boolean"}, frozenset({Kind.TRUTH}), "true or false")
 _CLASS = Choice("class", tuple(MessageClass), MessageClass)
 _CHANNEL = Choice("channel", tuple(Channel), Channel)
 _UNIT = Scalar(str, {"type": ["string", "integer"]}, frozenset({Kind.TEXT, Kind.WHOLE}), "the code of a unit")
@@ -185,6 +186,7 @@ def campaign(segments: Mapping[str, Segment] | None = None) -> RecordOf:
             "starts": Key(_DATE, "its first day", required=True),
             "ends": Key(_DATE, "its last day", required=True),
             "class": Key(_CLASS, "what its messages are in law (service_notice)"),
+            "trial": Key(_TRUTH, "true: it writes to listed test addresses only (false)"),
             "phases": Key(ListOf(PHASE), "its dated parts"),
             "activities": Key(ListOf(ACTIVITY), "the lines of the plan's table"),
             "targets": Key(ListOf(_target(segments)), "the figures to reach"),

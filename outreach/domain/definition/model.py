@@ -38,6 +38,8 @@ class Definition:
     phases: tuple[Phase, ...] = ()
     activities: tuple[Activity, ...] = ()
     targets: tuple[Target, ...] = ()
+    trial: bool = False
+    """Whether it writes to listed test addresses only; part of what is approved."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -78,6 +80,7 @@ class Definition:
             "starts": self.starts.isoformat(),
             "ends": self.ends.isoformat(),
             "class": self.message_class.value,
+            **({"trial": True} if self.trial else {}),  # absent where false: the hash of older versions stays
             "phases": [phase_to_json(phase) for phase in self.phases],
             "activities": [activity_to_json(activity) for activity in self.activities],
             "targets": [target_to_json(target) for target in self.targets],
