@@ -5,7 +5,6 @@ While one chunk is on the wire the one before it is recorded; never more than `U
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
@@ -19,11 +18,13 @@ import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from channels.abilities import SendingMany
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.bucket import Buckets
+from outreach.dispatch.lists import send_all, too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
-from outreach.dispatch.outcome import Outcome, outcome, returned, unrenderable
+from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
 from outreach.dispatch.recording import Recorder
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
@@ -48,6 +49,8 @@ _PATIENCE = timedelta(seconds=0.25)
 """How long a drain waits for tokens itself; for more it leaves and is called again."""
 _SLICE = 0.1
 """Tokens of this many seconds are waited for together, so that chunks do not shrink to single messages."""
+_PATIENCE_FOR_A_LIST = timedelta(seconds=1)
+"""The same for an account that sends lists: a whole chunk is worth waiting for, as requests are what it is short of."""
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
 _AFTER_A_BUG = timedelta(seconds=60)
@@ -65,11 +68,12 @@ class Flight:
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain did; `more`: it stopped for time, work is left."""
+    """What one drain did; `more`: it stopped for time, work is left. `weight`: tokens of the last chunk's heaviest."""
 
     sent: int = 0
     refused: int = 0
     more: bool = False
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +127,13 @@ class Dispatcher:
         self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained
     ) -> Flight | None:
         """Claim, render and put on the wire one chunk; None where nothing is due or may leave now."""
-        granted = self._tokens(account)
+        in_lists = lane is Lane.BULK and isinstance(adapter, SendingMany)
+        granted = self._tokens(account, done.weight if in_lists else None)
         if granted == 0:
             return None
+        limit = max(1, min(CHUNK, granted // done.weight)) if in_lists else granted
         try:
-            claimed, runs, refused, lease = self._claim(account, lane, granted)
+            claimed, runs, refused, lease = self._claim(account, lane, limit, one_run=in_lists)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s claims nothing", account.name)
             self._settle(account, granted)
@@ -142,25 +148,33 @@ class Dispatcher:
             log.exception("composing failed: account=%s error=%s", account.name, type(error).__name__, exc_info=False)
             ready, changes = [], [returned(claim, self.child, delay=_AFTER_A_BUG) for claim in claimed]
         leaving, short = self._afford(account, granted, ready)
-        changes += [returned(message.claimed, self.child, delay=timedelta(seconds=1)) for message in short]
+        leaving, waiting = self._gather(account, adapter, leaving, short)
+        changes += waiting
+        done.weight = max((message.tokens for message in ready), default=done.weight)
         if changes:
             self._recorder.write([Outcome(change) for change in changes], account)
         if not leaving:
             return self._empty(bool(claimed) or refused > 0)
         done.sent += len(leaving)
-        return Flight(leaving, self.loop.submit(_send_all(adapter, leaving)))
+        return Flight(leaving, self.loop.submit(send_all(adapter, leaving)))
 
-    def _tokens(self, account: Account) -> int:
-        """Tokens for a chunk, waited for a little where the bucket is empty; 0: nothing may leave now."""
-        wanted = max(1, min(CHUNK, int(account.rate)))
+    def _tokens(self, account: Account, weight: int | None) -> int:
+        """Tokens for a chunk, waited for a little where the bucket is empty; 0: nothing may leave now.
+
+        `weight`: tokens a message of a list takes, for whole chunks; None: as many as there are.
+        """
+        wanted, patience = max(1, min(CHUNK, int(account.rate))), _PATIENCE
         least = max(1, min(wanted, int(account.rate * _SLICE)))
+        if weight is not None:
+            wanted = least = max(1, min(CHUNK * weight, account.burst))
+            patience = _PATIENCE_FOR_A_LIST
         for _ in range(2):
             try:
                 grant = self.buckets.take(account, wanted, least=least)
             except redis.RedisError:
                 log.warning("rate limiter is away: account=%s sends nothing", account.name)
                 return 0
-            if grant.tokens or grant.wait > _PATIENCE:
+            if grant.tokens or grant.wait > patience:
                 return grant.tokens
             self.pause(grant.wait.total_seconds())
         return 0
@@ -173,7 +187,10 @@ class Dispatcher:
         nothing.set_result([])
         return Flight((), nothing)
 
-    def _claim(self, account: Account, lane: Lane, limit: int) -> tuple[list[Claimed], dict[int, OpenRun], int, Lease]:
+    def _claim(
+        self, account: Account, lane: Lane, limit: int, *, one_run: bool
+    ) -> tuple[list[Claimed], dict[int, OpenRun], int, Lease]:
+        """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of any one of them."""
         now = self.clock.now()
         lease = Lease.lasting(self.lease_s * _MARGIN)
         with self.engine.begin() as connection:
@@ -184,7 +201,7 @@ class Dispatcher:
                 for run in claims.open_runs(connection, account=account.name, lane=lane, now=now)
                 if is_open(HOURS[run.message_class], now, ZoneInfo(run.timezone))
             }
-            order = random.sample(sorted(runs), len(runs))
+            order = random.sample(sorted(runs), min(len(runs), 1) if one_run else len(runs))
             claimed, refused = claims.claim(
                 connection, account=account.name, lane=lane, run_ids=order, limit=limit, child=self.child,
                 lease_s=self.lease_s, now=now,
@@ -248,6 +265,30 @@ class Dispatcher:
         self._settle(account, left)
         return leaving, []
 
+    def _gather(
+        self, account: Account, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready]
+    ) -> tuple[list[Ready], list[Change]]:
+        """What leaves now; what waits for tokens, or for more of its kind where a gateway takes no smaller list."""
+        a_second = timedelta(seconds=1)
+        changes = [returned(message.claimed, self.child, delay=a_second) for message in short]
+        few = too_few(adapter, leaving) if isinstance(adapter, SendingMany) else set()
+        if not few:
+            return leaving, changes
+        now, left = self.clock.now(), 0
+        staying: list[Ready] = []
+        for place, message in enumerate(leaving):
+            wait = wait_for_company(message.claimed, now) if place in few else None
+            if place in few and short:  # of its kind are those without tokens: no reason to give up
+                changes.append(returned(message.claimed, self.child, delay=a_second))
+            elif wait is not None:
+                changes.append(gathering(message.claimed, self.child, delay=wait))
+            else:
+                staying.append(message)
+                continue
+            left += message.tokens
+        self._settle(account, left)
+        return staying, changes
+
     def _settle(self, account: Account, tokens: int) -> None:
         try:
             self.buckets.settle(account, tokens)
@@ -277,8 +318,3 @@ class Dispatcher:
 
 def _kind(error: BaseException) -> str:
     return type(error).__name__
-
-
-async def _send_all(adapter: Adapter, messages: Sequence[Ready]) -> list[Accepted | BaseException]:
-    sends = (adapter.send(message.outgoing) for message in messages)
-    return await asyncio.gather(*sends, return_exceptions=True)

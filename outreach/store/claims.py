@@ -35,7 +35,7 @@ class Claimed:
     """A delivery that this child alone may send until the lease ends, with what rendering needs.
 
     `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
-    `patience_s`: seconds until it would be too late.
+    `patience_s`: seconds until it would be too late. `may_have_left`: an earlier attempt may have.
     """
 
     run: int
@@ -51,6 +51,7 @@ class Claimed:
     sealed: bytes | None
     key_version: int | None
     who: Recipient
+    may_have_left: bool = False
 
 
 _OPEN_RUNS = text(
@@ -127,8 +128,8 @@ changed AS (
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind,
-        j.occupation, j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
-        j.case_external_id, j.case_title, j.case_due_at, j.case_state
+        j.occupation, j.moved, j.doubtful, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind,
+        j.languages, j.case_external_id, j.case_title, j.case_due_at, j.case_state
 ),
 {COUNTED}
 SELECT changed.*, clock_timestamp() AS at, extract(epoch FROM expires_at - :now) AS patience_s FROM changed
@@ -201,6 +202,7 @@ def _claimed(row: Any) -> Claimed:
         sealed=row.value,
         key_version=row.key_version,
         who=recipient(row),
+        may_have_left=row.doubtful,
     )
 
 
