@@ -27,6 +27,7 @@ from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, Sen
 from channels.esms_sms import EsmsSms
 from channels.speedsms_sms import SpeedSms, SpeedSmsConfig
 from channels.vnpt_sms import VnptConfig, VnptSms
+from outreach.local.sandbox.credentials import SpeedSmsAccount, VnptAccount
 
 CALLBACK_TOKEN = "callback-token-of-ours"
 PLAIN = "Nhac hen: ho so cua ong Hung se den han."
@@ -171,3 +172,30 @@ async def listed(
             return error
         finally:
             await adapter.aclose()
+
+
+def sandbox_gateways(url: str) -> str:
+    """Accounts of a sandbox beside those `outreach up --sandbox` writes."""
+    return f"""
+[accounts.sms-speedsms-sandbox]
+channel = "sms"
+provider = "speedsms"
+token = "{SpeedSmsAccount().token}"
+sender = "{SpeedSmsAccount().sender}"
+callback_token = "{CALLBACK_TOKEN}"
+base_url = "{url}/speedsms"
+rate = "1000/s"
+
+[accounts.sms-vnpt-sandbox]
+channel = "sms"
+provider = "vnpt"
+agent_id = "{VnptAccount().agent_id}"
+api_user = "{VnptAccount().api_user}"
+api_password = "{VnptAccount().api_password}"
+username = "{VnptAccount().username}"
+label_id = "{VnptAccount().label_id}"
+contract_id = "{VnptAccount().contract_id}"
+template_id = "{VnptAccount().template_id}"
+base_url = "{url}/vnpt"
+rate = "1000/s"
+"""
