@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,6 +239,32 @@ def test_advertising_by_esms_goes_in_lists_and_the_rest_waits_for_company_then_f
     assert {row.code for row in ground.world.rows("d.state = 'failed'")} == {"107"}
     assert [len(one) for one in ground.requests()] == [50]
     assert ground.world.counts_agree()
+
+
+@pytest.mark.parametrize("ground", [ESMS], indirect=True)
+def test_two_campaigns_at_once_do_not_make_each_others_lists_too_short(ground: Ground) -> None:
+    launched(ground.world, phones(40), body="[QC] Kinh moi", kind="advertising")
+    ground.world.launch(CAMPAIGN.format(body="[QC] Moi khac", kind="advertising").replace("thu", "hai", 1))
+    ground.world.plan()
+    ground.drain()
+    assert sorted(len(one) for one in ground.requests()) == [40, 40]
+
+
+@pytest.mark.parametrize("ground", [ESMS.replace("1000/s", "2000/s")], indirect=True)
+def test_advertising_of_two_parts_goes_in_whole_lists(ground: Ground) -> None:
+    launched(ground.world, phones(100), body="[QC] " + "Kinh moi " * 20, kind="advertising")
+    assert ground.drain() == 100
+    assert [len(one) for one in ground.requests()] == [50, 50]
+
+
+@pytest.mark.parametrize("ground", [SPEEDSMS.replace('rate = "1000/s"', 'rate = "60/s"\nburst = 60')], indirect=True)
+def test_a_slow_account_waits_for_whole_lists(ground: Ground) -> None:
+    launched(ground.world, phones(120))
+    ends = time.monotonic() + 20
+    while len(ground.box.accepted()) < 120:
+        assert time.monotonic() < ends
+        ground.drain()
+    assert [len(one) for one in ground.requests()] == [50, 50, 20]
 
 
 @pytest.mark.parametrize("ground", [ESMS], indirect=True)
