@@ -267,6 +267,16 @@ def test_a_slow_account_waits_for_whole_lists(ground: Ground) -> None:
     assert [len(one) for one in ground.requests()] == [50, 50, 20]
 
 
+@pytest.mark.parametrize("ground", [ESMS.replace('rate = "1000/s"', 'rate = "1/s"\nburst = 55')], indirect=True)
+def test_a_list_cut_short_for_want_of_tokens_waits_without_counting_it(ground: Ground) -> None:
+    launched(ground.world, phones(50), body="[QC] " + "Kinh moi " * 20, kind="advertising")
+    assert ground.drain() == 0
+    assert ground.states() == {("planned", None): 50}
+    assert {row.attempt for row in ground.world.rows()} == {0}
+    account = ground.accounts.known["sms"]
+    assert ground.buckets.take(account, 55, least=50).tokens >= 50
+
+
 @pytest.mark.parametrize("ground", [ESMS], indirect=True)
 def test_advertising_a_killed_worker_may_have_sent_is_not_sent_in_another_list(ground: Ground) -> None:
     launched(ground.world, phones(40), body="[QC] Kinh moi", kind="advertising")
