@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 UNRECORDED = 100
 """Most rows of one child that are claimed and not yet recorded: what a kill can leave unknown."""
 CHUNK = UNRECORDED // 2
+LIST_CHUNK = UNRECORDED
+"""Rows claimed together where they may leave as one request: recorded before the next are claimed."""
 LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
 _PATIENCE = timedelta(seconds=0.25)
@@ -108,14 +110,19 @@ class Dispatcher:
         ends = time.monotonic() + (LONGEST[lane] if longest is None else longest)
         adapter = self.loop.submit(self.loop.adapter(account_name)).result(timeout=30)
         composer = Composer(account, self.keys, self.public_url)
+        in_lists = lane is Lane.BULK and isinstance(adapter, SendingMany)
         try:
             while not self.stopping():
+                if in_lists and flight is not None:
+                    landed, flight = flight, None
+                    if self._record(account, landed):
+                        break
                 if time.monotonic() >= ends:
                     done.more = True
                     break
-                started = self._next_flight(account, lane, adapter, composer, done)
-                landed, flight = flight, started
-                trouble = landed is not None and self._record(account, landed)
+                started = self._next_flight(account, lane, adapter, composer, done, in_lists=in_lists)
+                before, flight = flight, started
+                trouble = before is not None and self._record(account, before)
                 if trouble or flight is None:
                     break
         finally:
@@ -124,21 +131,20 @@ class Dispatcher:
         return done
 
     def _next_flight(
-        self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained
+        self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained, *, in_lists: bool
     ) -> Flight | None:
         """Claim, render and put on the wire one chunk; None where nothing is due or may leave now."""
-        in_lists = lane is Lane.BULK and isinstance(adapter, SendingMany)
         granted = self._tokens(account, done.weight if in_lists else None)
         if granted == 0:
             return None
-        limit = max(1, min(CHUNK, granted // done.weight)) if in_lists else granted
+        limit = max(1, min(LIST_CHUNK, granted // done.weight)) if in_lists else granted
         try:
             claimed, runs, refused, lease = self._claim(account, lane, limit, one_run=in_lists)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s claims nothing", account.name)
             self._settle(account, granted)
             return None
-        if len(claimed) == CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
+        if len(claimed) >= CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
             self.help(account.name, lane)
         done.refused += refused
         try:
@@ -166,7 +172,7 @@ class Dispatcher:
         wanted, patience = max(1, min(CHUNK, int(account.rate))), _PATIENCE
         least = max(1, min(wanted, int(account.rate * _SLICE)))
         if weight is not None:
-            wanted = least = max(1, min(CHUNK * weight, account.burst))
+            wanted = least = max(1, min(LIST_CHUNK * weight, account.burst))
             patience = _PATIENCE_FOR_A_LIST
         for _ in range(2):
             try:

@@ -152,12 +152,12 @@ def phones(count: int, first: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("ground", [SPEEDSMS, VNPT], indirect=True, ids=["speedsms", "vnpt"])
-def test_two_hundred_and_fifty_of_one_text_arrive_once_each_in_five_requests(ground: Ground) -> None:
+def test_two_hundred_and_fifty_of_one_text_arrive_once_each_in_three_requests(ground: Ground) -> None:
     numbers = phones(250)
     launched(ground.world, numbers)
     assert ground.drain() == 250
     assert sorted(entry.to for entry in ground.box.accepted()) == numbers
-    assert [len(one) for one in ground.requests()] == [50] * 5
+    assert [len(one) for one in ground.requests()] == [100, 100, 50]
     assert ground.states() == {("accepted", None): 250}
     assert len({row.provider_id for row in ground.world.rows()}) == 250
     assert ground.world.counts_agree()
@@ -228,16 +228,16 @@ def test_notices_by_esms_go_one_by_one_under_their_keys(ground: Ground) -> None:
 
 @pytest.mark.parametrize("ground", [ESMS], indirect=True)
 def test_advertising_by_esms_goes_in_lists_and_the_rest_waits_for_company_then_fails(ground: Ground) -> None:
-    launched(ground.world, phones(70), body="[QC] Kinh moi", kind="advertising")
-    assert ground.drain() == 50
-    assert ground.states() == {("accepted", None): 50, ("planned", "throttled"): 20}
+    launched(ground.world, phones(120), body="[QC] Kinh moi", kind="advertising")
+    assert ground.drain() == 100
+    assert ground.states() == {("accepted", None): 100, ("planned", "throttled"): 20}
     assert ground.drain() == 0
     for _ in range(5):
         ground.world.later(minutes=1)
         ground.drain()
-    assert ground.states() == {("accepted", None): 50, ("failed", "window_closed"): 20}
+    assert ground.states() == {("accepted", None): 100, ("failed", "window_closed"): 20}
     assert {row.code for row in ground.world.rows("d.state = 'failed'")} == {"107"}
-    assert [len(one) for one in ground.requests()] == [50]
+    assert [len(one) for one in ground.requests()] == [100]
     assert ground.world.counts_agree()
 
 
@@ -252,9 +252,9 @@ def test_two_campaigns_at_once_do_not_make_each_others_lists_too_short(ground: G
 
 @pytest.mark.parametrize("ground", [ESMS.replace("1000/s", "2000/s")], indirect=True)
 def test_advertising_of_two_parts_goes_in_whole_lists(ground: Ground) -> None:
-    launched(ground.world, phones(100), body="[QC] " + "Kinh moi " * 20, kind="advertising")
-    assert ground.drain() == 100
-    assert [len(one) for one in ground.requests()] == [50, 50]
+    launched(ground.world, phones(150), body="[QC] " + "Kinh moi " * 20, kind="advertising")
+    assert ground.drain() == 150
+    assert [len(one) for one in ground.requests()] == [100, 50]
 
 
 @pytest.mark.parametrize("ground", [SPEEDSMS.replace('rate = "1000/s"', 'rate = "60/s"\nburst = 60')], indirect=True)
@@ -264,7 +264,7 @@ def test_a_slow_account_waits_for_whole_lists(ground: Ground) -> None:
     while len(ground.box.accepted()) < 120:
         assert time.monotonic() < ends
         ground.drain()
-    assert [len(one) for one in ground.requests()] == [50, 50, 20]
+    assert [len(one) for one in ground.requests()] == [60, 60]
 
 
 @pytest.mark.parametrize("ground", [ESMS.replace('rate = "1000/s"', 'rate = "1/s"\nburst = 55')], indirect=True)
