@@ -89,9 +89,17 @@ class SendingMany(Protocol):
 
     most_at_once: ClassVar[int]
     """Recipients of one request."""
+    fewest_at_once: ClassVar[int]
+    """Recipients without whom no request is taken: fewer wait a while for company, then go as they are (1: never)."""
+
+    def list_of(self, outgoing: Outgoing) -> str | None:
+        """The list a message may go in: those of one name and one content go together. None: it goes alone. Pure."""
+        ...
 
     async def send_many(self, outgoings: Sequence[Outgoing]) -> Sequence[Accepted | SendError]:
         """Send messages that differ in recipient and key alone, in one request; one result each, in their order.
+
+        No two of them go to one recipient.
 
         Raises SendError where it holds for all of them; any other exception is a bug and counts as UNCERTAIN for all.
         """

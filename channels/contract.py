@@ -122,7 +122,8 @@ class Outgoing:
     idempotency key or tracking id. `to`: the address in canonical form (+84…, an e-mail address, a user id).
     `callback_url`: where receipts of this delivery go, already carrying `key` ("" where receipts are off).
     `unsubscribe_url`: one-click address ("" for classes that cannot be refused). `sent_after`: when the claim was
-    made, for `ask`. `repeated`: there was an attempt under this key before.
+    made, for `ask`. `repeated`: there was an attempt under this key before; `may_have_left`: of which nobody knows
+    whether it left, so that only a key the provider knows makes this one harmless. `advertising`: the message's class.
     """
 
     key: str
@@ -133,6 +134,8 @@ class Outgoing:
     unsubscribe_url: str = ""
     sent_after: datetime | None = None
     repeated: bool = False
+    may_have_left: bool = False
+    advertising: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ from channels.contract import ErrorKind
 from channels.contract import ErrorKind as Kind
 
 ACCEPTED: Final = "100"
+TOO_FEW: Final = "107"
+FEWEST: Final = 30
+MOST: Final = 5000
+"""Numbers of one request for advertising."""
 DUPLICATE: Final = "124"
 """The RequestId was there before on the same day: eSMS has the message already, and sends nothing again."""
 
@@ -21,6 +25,7 @@ CODES: Final[Mapping[str, tuple[ErrorKind, str]]] = {
     "102": (Kind.MISCONFIGURED, "the account has no price list; ask eSMS"),
     "103": (Kind.MISCONFIGURED, "the account's balance does not suffice; top it up"),
     "104": (Kind.MISCONFIGURED, "the brandname does not exist or is not active"),
+    "107": (Kind.WINDOW_CLOSED, "advertising goes to at least 30 valid numbers at once"),
     "118": (Kind.MISCONFIGURED, "the account may not send this type of message"),
     "140": (Kind.MISCONFIGURED, "this machine's IP address is not on eSMS's list; ask eSMS to add it"),
     "300": (Kind.MISCONFIGURED, "the type of message is missing"),

@@ -1,6 +1,6 @@
-"""SMS by eSMS: service notices under a brandname, receipts by its GET callback. One-way: nobody can answer a brandname.
+"""SMS by eSMS: notices one by one, advertising in lists, receipts by its GET callback. Nobody can answer a brandname.
 
-Source: eSMS's API for customer care messages (SmsType 2) and its callback URL.
+Source: eSMS's API for customer care messages (SmsType 2), for advertising (SmsType 1) and its callback URL.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import ClientSession
 from pydantic import Field, SecretStr, field_validator
 
-from channels import contract, esms_codes, http
+from channels import contract, esms_codes, http, sms_gateway
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -32,10 +32,12 @@ from channels.contract import (
 )
 
 _PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
+_LIST_PATH: Final = "/MainService.svc/json/SendMultipleSMSBrandname_json/"
 _CUSTOMER_CARE: Final = "2"
+_ADVERTISING: Final = "1"
 _DAY: Final = 86_400
-_KEY, _TOKEN = "d", "t"
-"""Names in the callback's query: our key, and what proves that we made the address."""
+_KEY, _TOKEN, _COUNT = "d", "t", "n"
+"""Names in the callback's query: our key, what proves that we made the address, and of a list how many it went to."""
 
 
 class EsmsConfig(contract.Config):
@@ -61,7 +63,7 @@ class EsmsConfig(contract.Config):
 
 
 class EsmsSms:
-    """eSMS's customer care messages on one account."""
+    """eSMS's customer care messages and its advertising on one account."""
 
     kinds: ClassVar[tuple[str, ...]] = ("sms",)
     provider: ClassVar[str] = "esms"
@@ -71,6 +73,8 @@ class EsmsSms:
         deduplicates_within_day_of="Asia/Ho_Chi_Minh",
     )  # fmt: skip
     proof: ClassVar[ReceiptState] = ReceiptState.DELIVERED
+    most_at_once: ClassVar[int] = esms_codes.MOST
+    fewest_at_once: ClassVar[int] = esms_codes.FEWEST
 
     def __init__(self, config: EsmsConfig, *, timeout: float) -> None:
         self._config = config
@@ -83,7 +87,7 @@ class EsmsSms:
         """An SMS has a text of at most four parts: 612 characters without diacritics, 268 with."""
         if not content.body.strip():
             return [Problem("empty", "the SMS has no text; write one")]
-        plain = _is_plain(content.body)
+        plain = sms_gateway.is_plain(content.body)
         length = len(content.body) if plain else len(content.body.encode("utf-16-le")) // 2
         longest = esms_codes.LONGEST_PLAIN if plain else esms_codes.LONGEST_UNICODE
         if length > longest:
@@ -94,7 +98,12 @@ class EsmsSms:
         return []
 
     async def send(self, outgoing: Outgoing) -> Accepted:
-        """Send once under our key; what eSMS has of an earlier attempt is accepted without its id. Raises SendError."""
+        """Send once under our key; what eSMS has of an earlier attempt is accepted without its id. Raises SendError.
+
+        Advertising is refused: a single one cannot go, and none twice, as a list's key says nothing of one number.
+        """
+        if outgoing.advertising:
+            raise _unlisted(outgoing)
         answer = await http.post(
             self._opened(), self._config.base_url + _PATH, self._request(outgoing), {}, outgoing.lease,
             "application/json",
@@ -103,7 +112,7 @@ class EsmsSms:
             kind, reason = esms_codes.by_status(answer.status)
             left = kind is ErrorKind.TRANSIENT  # the key makes another try harmless, for as long as eSMS knows it
             raise SendError(kind, "", reason, answer.retry_after, may_have_left=left)
-        told = _document(answer.text)
+        told = sms_gateway.document(answer.text)
         code = str(told.get("CodeResult", ""))
         if code == esms_codes.ACCEPTED:
             return Accepted(str(told.get("SMSID") or ""))
@@ -114,20 +123,51 @@ class EsmsSms:
         kind, reason = esms_codes.meaning(code)
         raise SendError(kind, code, reason)
 
+    def list_of(self, outgoing: Outgoing) -> str | None:
+        """Advertising goes in lists; a notice goes alone, since only then eSMS knows it by its key."""
+        return "advertising" if outgoing.advertising and not outgoing.may_have_left else None
+
+    async def send_many(self, outgoings: Sequence[Outgoing]) -> Sequence[Accepted | SendError]:
+        """Advertising to 30 to 5,000 numbers: eSMS takes the list under one id, or none of it. Raises SendError."""
+        if len(outgoings) < esms_codes.FEWEST:
+            raise _unlisted(outgoings[0])
+        answer = await http.post(
+            self._opened(), self._config.base_url + _LIST_PATH, self._list_request(outgoings), {},
+            sms_gateway.shared_lease(outgoings), http.JSON,
+        )  # fmt: skip
+        if not 200 <= answer.status < 300:
+            kind, reason = sms_gateway.by_status(answer.status, "eSMS")
+            raise SendError(kind, "", reason, answer.retry_after)
+        told = sms_gateway.document(answer.text)
+        code = str(told.get("CodeResult", ""))
+        if code == esms_codes.ACCEPTED:
+            name = str(told.get("SMSID") or "")
+            return [Accepted(f"{name}:{place}" if name else "") for place in range(len(outgoings))]
+        if code in ("", esms_codes.DUPLICATE):
+            reason = "eSMS's answer does not tell whether it has the list; it may have taken it"
+            raise SendError(ErrorKind.UNCERTAIN, code, reason)
+        kind, reason = esms_codes.meaning(code)
+        raise SendError(kind, code, reason)
+
     def verify(self, request: WebhookRequest) -> None:
         """Check that the callback's address is one we made for this key; raises VerificationError."""
         query = _query(request)
-        given, right = query.get(_TOKEN, ""), self._token(query.get(_KEY, ""))
+        given, right = query.get(_TOKEN, ""), self._token(query.get(_KEY, ""), query.get(_COUNT, ""))
         if request.method != "GET" or not hmac.compare_digest(given.encode(), right.encode()):
             raise VerificationError("the callback's token does not hold; check secret_key or callback_token")
 
     def parse(self, request: WebhookRequest) -> list[Event]:
-        """A receipt; a status not known here says nothing. Raises ValueError."""
+        """A receipt; a status not known here says nothing. Raises ValueError.
+
+        eSMS tells of a list how many got it, not who: that is a receipt for each where it was all of them or none.
+        """
         query = _query(request)
         provider_id, status = query.get("SMSID", ""), query.get("SendStatus", "")
         if not provider_id or not status:
             raise ValueError("a callback of eSMS has SMSID and SendStatus")
         succeeded, failed = _count(query, "SendSuccess"), _count(query, "SendFailed")
+        if _COUNT in query:
+            return _list_receipts(request, query, min(_count(query, _COUNT), esms_codes.MOST))
         found = _state(status, succeeded, failed)
         if found is None:
             return []
@@ -166,7 +206,7 @@ class EsmsSms:
             "Phone": outgoing.to.removeprefix("+"),
             "Content": body,
             "SmsType": _CUSTOMER_CARE,
-            "IsUnicode": "0" if _is_plain(body) else "1",
+            "IsUnicode": "0" if sms_gateway.is_plain(body) else "1",
             "Sandbox": "0",
             "RequestId": outgoing.key,
         }
@@ -174,22 +214,30 @@ class EsmsSms:
             fields["CallbackUrl"] = f"{outgoing.callback_url}&{_TOKEN}={self._token(outgoing.key)}"
         return json.dumps(fields, ensure_ascii=False).encode()
 
-    def _token(self, key: str) -> str:
-        """What proves a callback's address; good for this message alone."""
-        return hmac.new(self._callback_key, key.encode(), hashlib.sha256).hexdigest()[:32]
+    def _list_request(self, outgoings: Sequence[Outgoing]) -> bytes:
+        config, first = self._config, outgoings[0]
+        body = first.content.body
+        fields: dict[str, Any] = {
+            "ApiKey": config.api_key.get_secret_value(),
+            "SecretKey": config.secret_key.get_secret_value(),
+            "Brandname": config.brandname,
+            "Phones": [one.to.removeprefix("+") for one in outgoings],
+            "Content": body,
+            "SmsType": _ADVERTISING,
+            "IsUnicode": "0" if sms_gateway.is_plain(body) else "1",
+            "Sandbox": "0",
+            "RequestId": _list_key(outgoings),
+        }
+        if first.callback_url:
+            count = str(len(outgoings))
+            proof = self._token(first.key, count)
+            fields["CallbackUrl"] = f"{first.callback_url}&{_COUNT}={count}&{_TOKEN}={proof}"
+        return json.dumps(fields, ensure_ascii=False).encode()
 
-
-def _is_plain(text: str) -> bool:
-    """Whether a text goes without IsUnicode: ASCII without the backtick, which the SMS alphabet lacks."""
-    return text.isascii() and "`" not in text
-
-
-def _document(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    def _token(self, key: str, count: str = "") -> str:
+        """What proves a callback's address; good for this message, or this list, alone."""
+        said = f"{key} {count}" if count else key
+        return hmac.new(self._callback_key, said.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _had_before(told: Mapping[str, Any], *, repeated: bool) -> Accepted:
@@ -203,6 +251,39 @@ def _had_before(told: Mapping[str, Any], *, repeated: bool) -> Accepted:
     if str(told.get("SendStatus", "")) == esms_codes.REJECTED_STATUS:
         raise SendError(ErrorKind.REJECTED, esms_codes.DUPLICATE, "eSMS had rejected the message before")
     return Accepted(str(told.get("SMSID") or ""))
+
+
+def _unlisted(outgoing: Outgoing) -> SendError:
+    """Why an advertising message cannot leave by itself."""
+    if outgoing.may_have_left:
+        reason = "it may have left in a list, which is not sent again: its key says nothing of a single number"
+        return SendError(ErrorKind.UNCERTAIN, "", reason)
+    kind, reason = esms_codes.CODES[esms_codes.TOO_FEW]
+    return SendError(kind, esms_codes.TOO_FEW, reason)
+
+
+def _list_key(outgoings: Sequence[Outgoing]) -> str:
+    """The RequestId of a list: made of all its keys, so that no other list has it."""
+    return "L" + hashlib.sha256(" ".join(one.key for one in outgoings).encode()).hexdigest()[:40]
+
+
+def _list_receipts(request: WebhookRequest, query: Mapping[str, str], count: int) -> list[Event]:
+    provider_id, status = query["SMSID"], query["SendStatus"]
+    succeeded, failed = _count(query, "SendSuccess"), _count(query, "SendFailed")
+    if status == esms_codes.FINISHED_STATUS and count not in (succeeded, failed):
+        return []
+    found = _state(status, succeeded, failed)
+    if found is None:
+        return []
+    state, reason = found
+    code = f"status-{status}" if state is ReceiptState.FAILED else ""
+    return [
+        Receipt(
+            f"{provider_id}:{place}:{status}:{succeeded}:{failed}", request.received_at,
+            provider_id=f"{provider_id}:{place}", state=state, code=code, reason=reason,
+        )
+        for place in range(count)
+    ]  # fmt: skip
 
 
 def _query(request: WebhookRequest) -> dict[str, str]:

@@ -9,9 +9,11 @@ from typing import Final
 from channels.contract import Adapter
 from channels.esms_sms import EsmsSms
 from channels.smtp_email import SmtpEmail
+from channels.speedsms_sms import SpeedSms
 from channels.station import Station
 from channels.telegram_bot import TelegramBot
 from channels.twilio_sms import TwilioSms
+from channels.vnpt_sms import VnptSms
 from channels.zalo import Zalo
 
 ADAPTERS: Final[Mapping[str, type[Adapter]]] = {
@@ -21,6 +23,8 @@ ADAPTERS: Final[Mapping[str, type[Adapter]]] = {
     "telegram": TelegramBot,
     "station": Station,
     "zalo": Zalo,
+    "speedsms": SpeedSms,
+    "vnpt": VnptSms,
 }
 """Adapters by provider, as `accounts.toml` names it."""
 

@@ -8,7 +8,7 @@ import redis
 
 from outreach.dispatch.breaker import Breaker
 from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.child import myself
+from outreach.dispatch.child import Child, myself
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.windows import Windows
@@ -22,10 +22,10 @@ PUBLIC = "http://127.0.0.1:9"
 
 def child_of(
     world: World, accounts: Mapping[str, Account], loop: SendingLoop, redis_url: str, *, public_url: str = PUBLIC,
-    timeout: float = 2.0,
+    timeout: float = 2.0, owner: Child | None = None,
 ) -> Dispatcher:  # fmt: skip
-    """A child that sends for the world, which has these accounts alone; `timeout` (s) is that of a send."""
-    me = myself()
+    """A child of a world that has these accounts alone; `timeout` (s) of a send; `owner`: its process."""
+    me = owner or myself()
     with world.engine.begin() as connection:
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
     world.accounts = dict(accounts)

@@ -5,7 +5,6 @@ While one chunk is on the wire the one before it is recorded; never more than `U
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
@@ -19,12 +18,14 @@ import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from channels.abilities import SendingMany
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
+from outreach.dispatch.lists import send_all, too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
-from outreach.dispatch.outcome import Outcome, outcome, returned, unrenderable
+from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
 from outreach.dispatch.recording import Recorder
 from outreach.domain.accounts import Account
 from outreach.domain.circuits import PROBE, Circuit
@@ -43,12 +44,16 @@ log = logging.getLogger(__name__)
 UNRECORDED = 100
 """Most rows of one child that are claimed and not yet recorded: what a kill can leave unknown."""
 CHUNK = UNRECORDED // 2
+LIST_CHUNK = UNRECORDED
+"""Rows claimed together where they may leave as one request: recorded before the next are claimed."""
 LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
 _PATIENCE = timedelta(seconds=0.25)
 """How long a drain waits for tokens itself; for more it leaves and is called again."""
 _SLICE = 0.1
 """Tokens of this many seconds are waited for together, so that chunks do not shrink to single messages."""
+_PATIENCE_FOR_A_LIST = timedelta(seconds=1)
+"""The same for an account that sends lists: a whole chunk is worth waiting for, as requests are what it is short of."""
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
 _AFTER_A_BUG = timedelta(seconds=60)
@@ -86,11 +91,13 @@ class Taken:
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain did; `more`: it stopped for time, work is left."""
+    """What one drain did; `more`: it stopped for time, work is left. `weight`: tokens of the last chunk's heaviest."""
 
     sent: int = 0
     refused: int = 0
     more: bool = False
+    weight: int = 1
+    in_lists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +128,23 @@ class Dispatcher:
         Does nothing while the account is paused, the bucket is empty for long, or Valkey is away.
         """
         account = self.accounts[account_name]
-        done = Drained()
         flight: Flight | None = None
         ends = time.monotonic() + (LONGEST[lane] if longest is None else longest)
         adapter = self.loop.submit(self.loop.adapter(account_name)).result(timeout=30)
         composer = Composer(account, self.keys, self.public_url)
+        done = Drained(in_lists=lane is Lane.BULK and isinstance(adapter, SendingMany) and adapter.fewest_at_once < 2)
         try:
             while not self.stopping():
+                if done.in_lists and flight is not None:
+                    landed, flight = flight, None
+                    if self._record(account, landed):
+                        break
                 if time.monotonic() >= ends:
                     done.more = True
                     break
                 started = self._next_flight(account, lane, adapter, composer, done)
-                landed, flight = flight, started
-                trouble = landed is not None and self._record(account, landed)
+                before, flight = flight, started
+                trouble = before is not None and self._record(account, before)
                 if trouble or flight is None:
                     break
         finally:
@@ -145,17 +156,21 @@ class Dispatcher:
         self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained
     ) -> Flight | None:
         """Claim, render and put on the wire one chunk; None where nothing is due or may leave now."""
-        granted = self._tokens(account)
+        granted = self._tokens(account, done.weight if done.in_lists else None)
         if granted == 0:
             return None
+        limit = max(1, min(LIST_CHUNK, granted // done.weight)) if done.in_lists else granted
+        if done.in_lists and isinstance(adapter, SendingMany) and limit < adapter.fewest_at_once:
+            self._settle(account, granted)
+            return None
         try:
-            taken = self._claim(account, lane, granted)
+            taken = self._claim(account, lane, limit, probe_of=_probe_of(adapter), one_run=done.in_lists)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s claims nothing", account.name)
             self._settle(account, granted)
             return None
         claimed = taken.claimed
-        if len(claimed) == CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
+        if len(claimed) >= CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
             self.help(account.name, lane)
         done.refused += taken.refused
         try:
@@ -165,25 +180,35 @@ class Dispatcher:
             log.exception("composing failed: account=%s error=%s", account.name, type(error).__name__, exc_info=False)
             ready, changes = [], [returned(claim, self.child, delay=_AFTER_A_BUG) for claim in claimed]
         leaving, short = self._afford(account, granted, ready)
-        changes += [returned(message.claimed, self.child, delay=timedelta(seconds=1)) for message in short]
+        turned = _turns_to_lists(adapter, lane, leaving, done)
+        leaving, waiting = self._gather(account, adapter, leaving, short, at_once=turned)
+        changes += waiting
+        done.in_lists = done.in_lists or turned
+        done.weight = max((message.tokens for message in ready), default=done.weight)
         if changes:
             self._recorder.write([Outcome(change) for change in changes], account)
         if not leaving:
             return self._empty(taken)
         done.sent += len(leaving)
-        return Flight(leaving, self.loop.submit(_send_all(adapter, leaving)), taken.probe)
+        return Flight(leaving, self.loop.submit(_timed(adapter, leaving)), taken.probe)
 
-    def _tokens(self, account: Account) -> int:
-        """Tokens for a chunk, waited for a little where the bucket is empty; 0: nothing may leave now."""
-        wanted = max(1, min(CHUNK, int(account.rate)))
+    def _tokens(self, account: Account, weight: int | None) -> int:
+        """Tokens for a chunk, waited for a little where the bucket is empty; 0: nothing may leave now.
+
+        `weight`: tokens a message of a list takes, for whole chunks; None: as many as there are.
+        """
+        wanted, patience = max(1, min(CHUNK, int(account.rate))), _PATIENCE
         least = max(1, min(wanted, int(account.rate * _SLICE)))
+        if weight is not None:
+            wanted = least = max(1, min(LIST_CHUNK * weight, account.burst))
+            patience = _PATIENCE_FOR_A_LIST
         for _ in range(2):
             try:
                 grant = self.buckets.take(account, wanted, least=least)
             except redis.RedisError:
                 log.warning("rate limiter is away: account=%s sends nothing", account.name)
                 return 0
-            if grant.tokens or grant.wait > _PATIENCE:
+            if grant.tokens or grant.wait > patience:
                 return grant.tokens
             self.pause(grant.wait.total_seconds())
         return 0
@@ -196,7 +221,8 @@ class Dispatcher:
         nothing.set_result(Landed((), 0.0))
         return Flight((), nothing, taken.probe)
 
-    def _claim(self, account: Account, lane: Lane, limit: int) -> Taken:
+    def _claim(self, account: Account, lane: Lane, limit: int, *, probe_of: int, one_run: bool) -> Taken:
+        """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of any one of them."""
         now = self.clock.now()
         lease = Lease.lasting(self.lease_s * _MARGIN)
         nothing = Taken((), {}, 0, lease)
@@ -210,10 +236,10 @@ class Dispatcher:
                 for run in claims.open_runs(connection, account=account.name, lane=lane, now=now)
                 if run.test or is_open(HOURS[run.message_class], now, ZoneInfo(run.timezone))
             }
-            order = random.sample(sorted(runs), len(runs))
+            order = random.sample(sorted(runs), min(len(runs), 1) if one_run else len(runs))
             claimed, refused = claims.claim(
-                connection, account=account.name, lane=lane, run_ids=order, limit=min(limit, PROBE) if probe else limit,
-                child=self.child, lease_s=self.lease_s, now=now, trial=account.trial,
+                connection, account=account.name, lane=lane, run_ids=order, child=self.child,
+                limit=min(limit, probe_of) if probe else limit, lease_s=self.lease_s, now=now, trial=account.trial,
             )  # fmt: skip
             if probe and not claimed:
                 circuits.give_probe_back(connection, account.name)
@@ -269,6 +295,37 @@ class Dispatcher:
         self._settle(account, left)
         return leaving, []
 
+    def _gather(
+        self, account: Account, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready], *, at_once: bool
+    ) -> tuple[list[Ready], list[Change]]:
+        """What leaves now; what waits for tokens, or for more of its kind where a gateway takes no smaller list.
+
+        `at_once`: what goes in lists is claimed again next, a whole list at a time.
+        """
+        a_second = timedelta(seconds=1)
+        changes = [returned(message.claimed, self.child, delay=a_second) for message in short]
+        few = too_few(adapter, leaving) if isinstance(adapter, SendingMany) else set()
+        if at_once and isinstance(adapter, SendingMany):
+            few = {place for place, one in enumerate(leaving) if adapter.list_of(one.outgoing) is not None}
+        if not few:
+            return leaving, changes
+        now, left = self.clock.now(), 0
+        staying: list[Ready] = []
+        for place, message in enumerate(leaving):
+            wait = wait_for_company(message.claimed, now) if place in few else None
+            if place in few and at_once:
+                changes.append(returned(message.claimed, self.child))
+            elif place in few and short:  # of its kind are those without tokens: no reason to give up
+                changes.append(returned(message.claimed, self.child, delay=a_second))
+            elif wait is not None:
+                changes.append(gathering(message.claimed, self.child, delay=wait))
+            else:
+                staying.append(message)
+                continue
+            left += message.tokens
+        self._settle(account, left)
+        return staying, changes
+
     def _settle(self, account: Account, tokens: int) -> None:
         try:
             self.buckets.settle(account, tokens)
@@ -294,16 +351,18 @@ class Dispatcher:
                 self.buckets.hold(account, hold)
             except redis.RedisError:
                 log.warning("rate limiter is away: account=%s", account.name)
-        ill = self._judge(account, landed, outcomes, probe=flight.probe)
+        ill = self._judge(account, flight, landed, outcomes)
         return ill or hold is not None or any(one.broken for one in outcomes)
 
-    def _judge(self, account: Account, landed: Landed, outcomes: Sequence[Outcome], *, probe: bool) -> bool:
+    def _judge(self, account: Account, flight: Flight, landed: Landed, outcomes: Sequence[Outcome]) -> bool:
         """Whether the account is to be left alone; what the database keeps from being judged is judged by the next."""
         try:
             if any(one.broken for one in outcomes):
                 self.breaker.paused(account, self.help)
-            chunk = tally(landed.results, landed.seconds)
-            return self.breaker.judge(account, chunk, probe=probe, hint=self.help)
+            told = zip(flight.messages, landed.results, strict=True)
+            fresh = [result for message, result in told if not message.claimed.may_have_left]  # old doubts say nothing
+            chunk = tally(fresh, landed.seconds)
+            return self.breaker.judge(account, chunk, probe=flight.probe, hint=self.help)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s is not judged", account.name)
             return False
@@ -313,8 +372,19 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-async def _send_all(adapter: Adapter, messages: Sequence[Ready]) -> Landed:
+def _probe_of(adapter: Adapter) -> int:
+    """How many messages try an ill account: as many as its gateway takes."""
+    return max(PROBE, adapter.fewest_at_once) if isinstance(adapter, SendingMany) else PROBE
+
+
+def _turns_to_lists(adapter: Adapter, lane: Lane, messages: Sequence[Ready], done: Drained) -> bool:
+    """Whether a drain that began with single messages has met some that go in lists."""
+    if done.in_lists or lane is not Lane.BULK or not isinstance(adapter, SendingMany):
+        return False
+    return any(adapter.list_of(message.outgoing) is not None for message in messages)
+
+
+async def _timed(adapter: Adapter, messages: Sequence[Ready]) -> Landed:
     began = time.monotonic()
-    sends = (adapter.send(message.outgoing) for message in messages)
-    results = await asyncio.gather(*sends, return_exceptions=True)
+    results = await send_all(adapter, messages)
     return Landed(results, time.monotonic() - began)

@@ -77,6 +77,7 @@ class Composer:
         outgoing = Outgoing(
             key=key, to=to, content=content, lease=lease, callback_url=self.callback(key),
             unsubscribe_url=links.unsubscribe, sent_after=claimed.sent_after, repeated=claimed.attempt > 1,
+            may_have_left=claimed.may_have_left, advertising=run.message_class is MessageClass.ADVERTISING,
         )  # fmt: skip
         tokens = measure(content.body).parts if claimed.channel is Channel.SMS else 1
         return Ready(claimed, outgoing, max(1, tokens))

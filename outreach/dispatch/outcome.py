@@ -107,6 +107,11 @@ def returned(claimed: Claimed, child: int, *, delay: timedelta = timedelta(0)) -
     return _change(claimed, child, DeliveryState.PLANNED, delay=delay.total_seconds(), refund=1)
 
 
+def gathering(claimed: Claimed, child: int, *, delay: float) -> Change:
+    """A message that waits for others, since its gateway takes it in a list only; it counts, so that this ends."""
+    return _change(claimed, child, DeliveryState.PLANNED, reason=Reason.THROTTLED, delay=delay)
+
+
 def unrenderable(claimed: Claimed, child: int, code: str) -> Change:
     """A message whose text cannot be made for this recipient: final, the next channel may still do."""
     return _change(claimed, child, DeliveryState.FAILED, reason=Reason.CONTENT, code=code)

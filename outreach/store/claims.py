@@ -40,7 +40,7 @@ class Claimed:
 
     `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
     `patience_s`: seconds until it would be too late. `sealed_who` and `mark`: of a test, whose text it is (JSON under
-    the same key version), and what it is marked with.
+    the same key version), and what it is marked with. `may_have_left`: an earlier attempt may have.
     """
 
     run: int
@@ -58,6 +58,7 @@ class Claimed:
     who: Recipient
     sealed_who: bytes | None = None
     mark: str = ""
+    may_have_left: bool = False
 
 
 _OPEN_RUNS = text(
@@ -149,8 +150,8 @@ changed AS (
     FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind,
-        j.occupation, j.moved, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind, j.languages,
-        j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark
+        j.occupation, j.moved, j.doubtful, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind,
+        j.languages, j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark
 ),
 {COUNTED}
 SELECT changed.*, clock_timestamp() AS at, extract(epoch FROM expires_at - :now) AS patience_s FROM changed
@@ -227,6 +228,7 @@ def _claimed(row: Any) -> Claimed:
         who=recipient(row),
         sealed_who=row.sealed_who,
         mark=row.mark or "",
+        may_have_left=row.doubtful,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from adapter_harness import ADAPTERS, PRIVATE, Mood, everything_shown, failing, run
+from sms_gateway_servers import CASES as GATEWAYS
 
 from channels.contract import ErrorKind, Lease, SendError, VerificationError, WebhookRequest
 
@@ -64,6 +65,7 @@ CASES = [
     ("esms", Mood.GARBLED, ErrorKind.UNCERTAIN),
     ("esms", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
     ("esms", Mood.REFUSING, ErrorKind.REJECTED),
+    *GATEWAYS,
 ]
 WRITTEN_ONCE = {Mood.SILENT_AFTER, Mood.RESETS_AFTER, Mood.GARBLED}
 
@@ -97,7 +99,7 @@ def test_every_failure_has_its_kind_and_is_not_tried_again(
     assert [word for word in PRIVATE if word in shown] == []
 
 
-@pytest.mark.parametrize("name", ["twilio", "telegram", "esms"])
+@pytest.mark.parametrize("name", ["twilio", "telegram", "esms", "speedsms"])
 def test_throttling_says_how_long_to_wait(name: str) -> None:
     async def story() -> SendError:
         async with ADAPTERS[name](Mood.THROTTLING) as provider:
@@ -142,7 +144,7 @@ def test_settings_do_not_show_their_secrets_and_refuse_unknown_keys(name: str) -
     run(story())
 
 
-@pytest.mark.parametrize("name", ["smtp", "station"])
+@pytest.mark.parametrize("name", ["smtp", "station", "vnpt"])
 def test_who_calls_nobody_accepts_no_callback(name: str) -> None:
     async def story() -> None:
         async with ADAPTERS[name](Mood.WELL) as provider:

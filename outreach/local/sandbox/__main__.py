@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outreach.domain.errors import OutreachError
 from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN, STATUSES, SandboxConfig
-from outreach.local.sandbox.credentials import TelegramBot, ZaloApp
+from outreach.local.sandbox.credentials import SpeedSmsAccount, TelegramBot, ZaloApp
 from outreach.local.sandbox.server import run
 
 TOKEN_VARIABLE = "SANDBOX_AUTH_TOKEN"  # noqa: S105
@@ -29,7 +29,8 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     """The settings a command line asks for; raises ValueError for impossible ones."""
     parser = argparse.ArgumentParser(
         prog="python -m outreach.local.sandbox",
-        description="A provider simulator on loopback: Twilio, eSMS, Zalo, Telegram, SMTP and IMAP. Sends nothing.",
+        description="A provider simulator on loopback: Twilio, eSMS, SpeedSMS, VNPT, Zalo, Telegram, SMTP, IMAP."
+        " Sends nothing to anybody.",
         epilog=f"The auth token is read from {TOKEN_VARIABLE}; without it a well-known one is used.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of its log")
@@ -45,10 +46,13 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     parser.add_argument("--throttle-per-s", type=int, default=0, help="messages of a provider; 0: no limit")
     parser.add_argument("--statuses", default=",".join(STATUSES), help="receipts of a delivered message")
     parser.add_argument("--seen-share", type=float, default=0.0, help="share of Zalo messages that are read")
-    parser.add_argument("--webhook", action="append", default=[], help="zalo=URL or telegram=URL: where events go")
+    parser.add_argument(
+        "--webhook", action="append", default=[], help="zalo=URL, telegram=URL or speedsms=URL: where events go"
+    )
     parser.add_argument("--zns-templates", type=Path, help="JSON file with more registered ZNS templates")
     parser.add_argument("--zalo-per-minute", type=int, default=ZaloApp().per_minute, help="requests; 0: no limit")
     parser.add_argument("--telegram-per-s", type=int, default=TelegramBot().per_s, help="messages; 0: no limit")
+    parser.add_argument("--speedsms-per-minute", type=int, default=SpeedSmsAccount().per_minute, help="0: no limit")
     given = vars(parser.parse_args(arguments))
     if given["imap_port"] is None:
         given["imap_port"] = 8979 if given["smtp_port"] else 0  # who lets the system choose means all of them
@@ -57,6 +61,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
         webhooks=_webhooks(given.pop("webhook")),
         zalo=ZaloApp(per_minute=given.pop("zalo_per_minute")),
         telegram=TelegramBot(per_s=given.pop("telegram_per_s")),
+        speedsms=SpeedSmsAccount(per_minute=given.pop("speedsms_per_minute")),
         auth_token=os.environ.get(TOKEN_VARIABLE, AUTH_TOKEN),
         **given,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -39,6 +40,11 @@ class Limit:
         return not self._most or self._used <= self._most
 
     @property
+    def resets_in(self) -> int:
+        """Whole seconds until this span ends."""
+        return max(1, math.ceil(self._seconds - time.monotonic() % self._seconds))
+
+    @property
     def left(self) -> int:
         """How many more are admitted in this span."""
         return max(0, self._most - self._used)
@@ -65,21 +71,43 @@ class Desk:
         self, request: web.Request, entry: Entry, what: Fate, answer: Callable[[Entry], web.Response]
     ) -> web.StreamResponse:
         """Write down a message that is taken, put its receipts on their way, and answer as its fate wants it."""
+        return await self.take_all(request, [entry], what, lambda: answer(entry))
+
+    async def take_all(
+        self, request: web.Request, entries: Sequence[Entry], what: Fate, answer: Callable[[], web.Response]
+    ) -> web.StreamResponse:
+        """The same for the messages of one request; all of them are written down before it is answered."""
         if what is Fate.DROPPED:
-            self.book.add(replace(entry, outcome=Outcome.BROKEN, provider_id=""))
+            for entry in entries:
+                self.book.add(replace(entry, outcome=Outcome.BROKEN, provider_id=""))
             return hang_up(request)
-        self.book.add(entry)
-        if entry.callback:
-            self._callbacks.expect(entry)
+        for entry in entries:
+            self.book.add(entry)
+        for entry in entries:
+            if entry.callback:
+                self._callbacks.expect(entry)
         if self.config.latency_ms:
             await asyncio.sleep(self.config.latency_ms / 1000)
         if what not in _UNHEARD:
-            return answer(entry)
+            return answer()
         if what is Fate.GARBLED:
-            return web.Response(status=answer(entry).status, text="<html>gateway</html>", content_type="text/html")
+            return web.Response(status=answer().status, text="<html>gateway</html>", content_type="text/html")
         if what is Fate.SILENT:
             await asyncio.sleep(3600)  # until the other side gives up, which ends this handler
         return hang_up(request)
+
+
+WHOLE: Final = (
+    Fate.DROPPED, Fate.BROKEN, Fate.FLAKY, Fate.THROTTLED, Fate.BALANCE, Fate.CONTENT, Fate.NIGHT, Fate.SILENT,
+    Fate.RESET, Fate.GARBLED,
+)  # fmt: skip
+"""Fates of one number that become those of the whole list it is in; the first of them counts."""
+
+
+def shared_fate(fates: Iterable[Fate]) -> Fate:
+    """What happens to a request with recipients of these fates."""
+    found = set(fates)
+    return next((one for one in WHOLE if one in found), Fate.DELIVERED)
 
 
 def hang_up(request: web.Request) -> web.StreamResponse:

@@ -55,11 +55,11 @@ class Fate(StrEnum):
     QUOTA = "quota"
     """Zalo: no more messages today."""
     NIGHT = "night"
-    """Zalo: not at this hour."""
+    """Zalo, VNPT: not at this hour."""
     TOKEN = "token"  # noqa: S105
     """Zalo: whatever the access token, it is refused."""
     BALANCE = "balance"
-    """Zalo templates, eSMS: the account is out of money."""
+    """Zalo templates, Vietnamese SMS gateways: the account is out of money."""
     MIGRATED = "migrated"
     """Telegram: the chat has another id now."""
     BOUNCE = "bounce"
@@ -100,6 +100,12 @@ def _all(prefix: str, *endings: Mapping[str, Fate]) -> dict[str, Fate]:
 NUMBERS: Final[Mapping[str, Fate]] = _all(MAGIC_PREFIX, _EVERYWHERE)
 """SMS by Twilio."""
 ESMS_NUMBERS: Final[Mapping[str, Fate]] = _all(MAGIC_PREFIX, _EVERYWHERE, {"18": Fate.BALANCE})
+SPEEDSMS_NUMBERS: Final[Mapping[str, Fate]] = ESMS_NUMBERS
+VNPT_NUMBERS: Final[Mapping[str, Fate]] = {
+    number: fate
+    for number, fate in _all(MAGIC_PREFIX, _EVERYWHERE, {"16": Fate.NIGHT, "18": Fate.BALANCE}).items()
+    if fate not in _WITHOUT_RECEIPTS
+}
 ZNS_NUMBERS: Final[Mapping[str, Fate]] = _all(MAGIC_PREFIX, _EVERYWHERE, _ZALO, {"18": Fate.BALANCE})
 USERS: Final[Mapping[str, Fate]] = _all(MAGIC_USER, _EVERYWHERE, _ZALO, {"14": Fate.WINDOW})
 CHATS: Final[Mapping[str, Fate]] = {
@@ -118,8 +124,13 @@ def fate(to: str, fail_share: float) -> Fate:
 
 
 def esms_fate(to: str, fail_share: float) -> Fate:
-    """What happens to an SMS by eSMS to a number: the numbers that fail are those that fail with Twilio."""
+    """What happens to an SMS by eSMS or SpeedSMS to a number: the numbers that fail are those that fail with Twilio."""
     return _fate(ESMS_NUMBERS, MAGIC_PREFIX, to, fail_share, "fail", Fate.FAILED)
+
+
+def vnpt_fate(to: str, fail_share: float) -> Fate:
+    """What happens to an SMS by VNPT to a number; who fails is as with the others, but nobody is told."""
+    return _fate(VNPT_NUMBERS, MAGIC_PREFIX, to, fail_share, "fail", Fate.FAILED)
 
 
 def zns_fate(to: str, fail_share: float) -> Fate:

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import count, takewhile
 from pathlib import Path
 
 from outreach.local.sandbox.log import Deed, Entry, Outcome, RequestLog, read_deeds, read_log
@@ -109,6 +110,11 @@ class Book:
     def by_id(self, provider_id: str) -> Entry | None:
         """The accepted message with this id."""
         return self._by_id.get(provider_id)
+
+    def of_list(self, name: str) -> list[Entry]:
+        """The accepted messages of a list with this id, in their order: each is `<name>:<place>`."""
+        found = (self._by_id.get(f"{name}:{place}") for place in count())
+        return [entry for entry in takewhile(lambda one: one is not None, found) if entry is not None]
 
     def everything(self) -> Iterable[Entry]:
         """All accepted messages, oldest first."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outreach.local.sandbox.credentials import EsmsAccount, TelegramBot, ZaloApp
+from outreach.local.sandbox.credentials import EsmsAccount, SpeedSmsAccount, TelegramBot, VnptAccount, ZaloApp
 
 ACCOUNT_SID = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "sandbox-auth-token"  # noqa: S105  # public on purpose: it opens nothing but the sandbox
 STATUSES = ("queued", "sent", "delivered")
-WEBHOOKS = ("zalo", "telegram")
+WEBHOOKS = ("zalo", "telegram", "speedsms")
 """Providers that call one address for everything; the others are told an address with each message."""
 
 
@@ -23,7 +23,7 @@ class SandboxConfig:
     `seen_share`: shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time.
     `latency_ms` passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond
     which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before
-    each of them. `webhooks`: where Zalo's and Telegram's events go. `zns_templates`: a file with more registered
+    each of them. `webhooks`: where Zalo's, Telegram's and SpeedSMS's go. `zns_templates`: a file with more registered
     templates.
     """
 
@@ -47,6 +47,8 @@ class SandboxConfig:
     zalo: ZaloApp = field(default_factory=ZaloApp)
     telegram: TelegramBot = field(default_factory=TelegramBot)
     esms: EsmsAccount = field(default_factory=EsmsAccount)
+    speedsms: SpeedSmsAccount = field(default_factory=SpeedSmsAccount)
+    vnpt: VnptAccount = field(default_factory=VnptAccount)
 
     def __post_init__(self) -> None:
         for name in ("fail_share", "lost_receipts", "seen_share"):

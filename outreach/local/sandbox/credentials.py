@@ -48,3 +48,29 @@ class EsmsAccount:
     brandname: str = "HANHCHINH"
     balance: int = 10_000_000
     price: int = 350
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedSmsAccount:
+    """A SpeedSMS account; `price` is VND a part, `per_minute`: requests beyond which it answers 429 (0: no limit)."""
+
+    token: str = "sandbox-speedsms-token"  # noqa: S105
+    sender: str = "HANHCHINH"
+    balance: int = 10_000_000
+    price: int = 350
+    per_minute: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class VnptAccount:
+    """A VNPT account with one label, one contract for customer care and one template; `messages`: what is paid for."""
+
+    agent_id: str = "100"
+    api_user: str = "sandbox-vnpt-user"
+    api_password: str = "sandbox-vnpt-password"  # noqa: S105
+    username: str = "sandbox_cs"
+    label_id: str = "1001"
+    contract_id: str = "2001"
+    contract_type_id: str = "1"
+    template_id: str = "3001"
+    messages: int = 1_000_000

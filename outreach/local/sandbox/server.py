@@ -28,10 +28,13 @@ from outreach.local.sandbox.imap import listen_imap
 from outreach.local.sandbox.pages import Pages
 from outreach.local.sandbox.returns import Returns
 from outreach.local.sandbox.smtp import Mailbox
+from outreach.local.sandbox.speedsms_api import SpeedSmsApi
+from outreach.local.sandbox.speedsms_callbacks import SpeedSmsCaller
 from outreach.local.sandbox.telegram_api import TelegramApi
 from outreach.local.sandbox.telegram_updates import TelegramCaller, TelegramHook
 from outreach.local.sandbox.twilio_api import TwilioApi
 from outreach.local.sandbox.twilio_callbacks import TwilioCaller
+from outreach.local.sandbox.vnpt_api import VnptApi
 from outreach.local.sandbox.zalo_api import ZaloApi
 from outreach.local.sandbox.zalo_business import ZaloBusiness
 from outreach.local.sandbox.zalo_desk import ZaloDesk
@@ -83,7 +86,7 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
     with _alone(config.data):
         book = Book(config.data)
         hook = TelegramHook(config)
-        callbacks = Callbacks(config, book, _callers(config, hook))
+        callbacks = Callbacks(config, book, _callers(config, book, hook))
         runner = web.AppRunner(
             _app(config, book, callbacks, hook), access_log=None, handler_cancellation=True, shutdown_timeout=1
         )
@@ -112,17 +115,18 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
             book.close()
 
 
-def _callers(config: SandboxConfig, hook: TelegramHook) -> dict[str, Caller]:
+def _callers(config: SandboxConfig, book: Book, hook: TelegramHook) -> dict[str, Caller]:
     return {
         "twilio": TwilioCaller(config),
         "zalo": ZaloCaller(config),
         "telegram": TelegramCaller(config, hook),
-        "esms": EsmsCaller(config),
+        "esms": EsmsCaller(config, book),
+        "speedsms": SpeedSmsCaller(config),
     }
 
 
 def _app(config: SandboxConfig, book: Book, callbacks: Callbacks, hook: TelegramHook) -> web.Application:
-    """One server; paths keep the providers apart: /zalo, /telegram, /esms, and Twilio's own at the top."""
+    """One server; paths keep the providers apart: /zalo, /telegram, /esms, /speedsms, /vnpt; Twilio's at the top."""
     app = web.Application(client_max_size=1024 * 1024)
     tokens, templates = ZaloTokens(config.zalo, config.data), read_templates(config.zns_templates)
     zalo = ZaloDesk(Desk(config, book, callbacks), tokens)
@@ -133,6 +137,8 @@ def _app(config: SandboxConfig, book: Book, callbacks: Callbacks, hook: Telegram
         ZaloBusiness(zalo, templates),
         TelegramApi(Desk(config, book, callbacks), hook),
         EsmsApi(Desk(config, book, callbacks)),
+        SpeedSmsApi(Desk(config, book, callbacks)),
+        VnptApi(Desk(config, book, callbacks)),
         Citizens(config, book, callbacks, hook),
         Pages(book),
     ):
