@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from outreach.cli.campaign_life import tell_trial
 from outreach.cli.options import MOST_ID, As, Json, Slug, UnitCode
 from outreach.cli.output import print_json, print_table, progress, say
 from outreach.cli.session import Session, acting, session_of
@@ -57,6 +58,7 @@ def list_(
     if xlsx is not None and xlsx.suffix.lower() != ".xlsx":
         raise typer.BadParameter("the workbook's name must end with .xlsx")
     session = session_of(context)
+    tell_trial(session, slug)
     runtime = session.runtime()
     with to_visit(
         runtime.engine, slug, keys=runtime.keys, clock=runtime.clock, scope=EVERYTHING, known=_segments(session),

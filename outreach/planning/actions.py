@@ -126,7 +126,7 @@ def _approved(
     amounts = {
         message.message: {"audience": message.audience, "cost": message.cost_high} for message in figures.messages
     }
-    if campaign.trial and not figures.trial:
+    if campaign.trial and not version.definition.get("trial", False):
         audiences.forget_trial_reminders(connection, version.slug)
     campaigns.decide(connection, version, decision="approve", approver=who, reason="", figures=amounts)
     definition = Frozen.from_json(version.definition, {}, {}, campaign.shift_days).definition

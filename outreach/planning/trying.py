@@ -77,6 +77,8 @@ def send_test(engine: Engine, keys: KeyRing, clock: Clock, test: Test, *, who: s
     if not test.account.serves(test.channel):
         listed = ", ".join(test.account.channels)
         raise OutreachError(f"account {test.account.name} does not serve {test.channel}; it serves {listed}")
+    if per_hour == 0:
+        raise OutreachError("test sends are switched off here (OUTREACH_TESTS_PER_HOUR=0)")
     address = normal_address(test.channel, test.address)
     new = _new(keys, test, address)
     now = clock.now()

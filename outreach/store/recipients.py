@@ -13,17 +13,18 @@ from outreach.domain.words import Channel
 RECIPIENT = """
     c.full_name, c.birth_date, c.sex, c.kind, c.occupation, coalesce(c.language, 'vi') AS language, c.attrs,
     d.unit_code, u.name AS unit_name, u.kind AS unit_kind, u.languages,
-    k.external_id AS case_external_id, k.title AS case_title, k.due_at AS case_due_at, k.state AS case_state,
-    y.who AS sealed_who, y.mark
+    k.external_id AS case_external_id, k.title AS case_title, k.due_at AS case_due_at, k.state AS case_state
 """
 
 RECIPIENT_JOINS = """
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
     LEFT JOIN addresses a ON a.id = d.address_id
-    LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id
     LEFT JOIN units u ON u.code = d.unit_code
     LEFT JOIN cases k ON k.id = d.subject_id AND d.subject_id <> 0
 """
+
+TEST_JOIN = "LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id"
+"""The recipient of a test, for those statements that may meet one."""
 
 
 def recipient(row: Any) -> Recipient:

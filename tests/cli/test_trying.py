@@ -226,6 +226,7 @@ def test_tests_are_limited_and_audited(tried: Commands, engine: Engine) -> None:
     said = two("account", "test", "bot", "5550001234", "--here", "--as", "an@x.vn")
     assert said.status == 1
     assert "2 tests have been sent in the last hour" in said.err
+    assert "switched off" in tried.changed(tests_per_hour=0)("account", "test", "bot", "5550001234", "--here").err
     with engine.connect() as connection:
         noted = connection.execute(
             text("SELECT who, action, object, detail FROM audit WHERE action = 'send test'")

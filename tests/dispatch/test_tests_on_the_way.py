@@ -60,7 +60,7 @@ def dispatcher(world: World, accounts: Accounts, loop: SendingLoop, redis_url: s
     return child_of(world, accounts.known, loop, redis_url, owner=a_dead_process())
 
 
-def sent_off(world: World, accounts: Accounts, address: str = PHONE, *, trial: bool = False) -> Sent:
+def planned_test(world: World, accounts: Accounts, address: str = PHONE, *, trial: bool = False) -> Sent:
     source = inline_template("thu", {"sms": TEXT})
     account = accounts.known["sms-main"]
     test = Test(
@@ -93,7 +93,7 @@ def test_it_leaves_marked_and_invites_nobody(
     world: World, accounts: Accounts, dispatcher: Dispatcher, box: Sandbox
 ) -> None:
     world.person("An", phone="+84912100099")
-    sent = sent_off(world, accounts)
+    sent = planned_test(world, accounts)
     assert dispatcher.drain("sms-main", Lane.REPLY).sent == 1
     assert standing(world, sent) == ("accepted", None)
     body = box.accepted()[-1].body
@@ -108,7 +108,7 @@ def test_it_leaves_marked_and_invites_nobody(
 def test_what_the_provider_has_of_a_lost_test_is_accepted(
     world: World, accounts: Accounts, dispatcher: Dispatcher, loop: SendingLoop, box: Sandbox
 ) -> None:
-    sent = sent_off(world, accounts, "+84912100072")
+    sent = planned_test(world, accounts, "+84912100072")
     claimed, run = lost_claim(world, dispatcher)
     assert (claimed.recipient_kind, claimed.mark) == (RecipientKind.TEST, MARK)
     send_as_the_lost_one_did(world, dispatcher, claimed, run)
@@ -134,7 +134,7 @@ def send_as_the_lost_one_did(
 def test_a_lost_test_that_never_left_is_sent_again(
     world: World, accounts: Accounts, dispatcher: Dispatcher, loop: SendingLoop, box: Sandbox
 ) -> None:
-    sent = sent_off(world, accounts, "+84912100073")
+    sent = planned_test(world, accounts, "+84912100073")
     lost_claim(world, dispatcher)
     recovery = Recovery(world.engine, loop, accounts.known, world.keys, world.clock, lease_s=60.0, public_url=PUBLIC)
     assert recovery.settle_lost() == Recovered(planned=1)
@@ -147,20 +147,20 @@ def test_refusing_by_the_link_of_a_test_bars_the_testers_own_address(
     world: World, accounts: Accounts, dispatcher: Dispatcher
 ) -> None:
     world.person("An", phone="+84912100098")
-    sent = sent_off(world, accounts, "+84912100074")
+    sent = planned_test(world, accounts, "+84912100074")
     dispatcher.drain("sms-main", Lane.REPLY)
     seen = refusal.refuse(world.engine, world.keys, world.keys.token(sent.run, sent.delivery))
     assert seen is not None
     assert seen.campaign_title == test_sends.TITLE
     with pytest.raises(OutreachError, match="barred on sms"):
-        sent_off(world, accounts, "+84912100074")
-    sent_off(world, accounts, "+84912100098")
+        planned_test(world, accounts, "+84912100074")
+    planned_test(world, accounts, "+84912100098")
 
 
 def test_a_refusal_that_comes_after_the_planning_is_kept_at_the_claim(
     world: World, accounts: Accounts, dispatcher: Dispatcher, box: Sandbox
 ) -> None:
-    first, second = (sent_off(world, accounts, "+84912100075") for _ in range(2))
+    first, second = (planned_test(world, accounts, "+84912100075") for _ in range(2))
     with world.engine.begin() as connection:
         suppressions.suppress(
             connection, world.keys.fingerprints("+84912100075"), channel="sms", reason=Reason.OPTED_OUT, source="t"
@@ -171,7 +171,7 @@ def test_a_refusal_that_comes_after_the_planning_is_kept_at_the_claim(
 
 
 def test_a_test_nobody_sent_in_time_expires(world: World, accounts: Accounts, dispatcher: Dispatcher) -> None:
-    sent = sent_off(world, accounts)
+    sent = planned_test(world, accounts)
     world.later(minutes=11)
     assert dispatcher.drain("sms-main", Lane.REPLY).sent == 0
     assert standing(world, sent) == ("expired", "late")
@@ -180,10 +180,10 @@ def test_a_test_nobody_sent_in_time_expires(world: World, accounts: Accounts, di
 
 def test_an_account_in_trial_mode_is_tried_with_its_list_alone(world: World, accounts: Accounts) -> None:
     with pytest.raises(OutreachError, match="trial mode"):
-        sent_off(world, accounts, trial=True)
+        planned_test(world, accounts, trial=True)
     with world.engine.begin() as connection:
         trial.add(
             connection, world.keys.fingerprints(PHONE), channel="sms", value=world.keys.seal(PHONE), label="", who="t",
             at=world.clock.now(),
         )  # fmt: skip
-    sent_off(world, accounts, trial=True)
+    planned_test(world, accounts, trial=True)
