@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.adapters import Alone, Mailed
 from benchmarks.usage import QUIET
 
 ENOUGH = 2.0
@@ -130,6 +131,8 @@ class Results:
     plans: Sequence[Plan]
     stub_rates: Sequence[float]
     pairs: Sequence[Pair]
+    adapters: Sequence[Alone] = ()
+    mailed: Sequence[Mailed] = ()
 
     @property
     def stub_factor(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
+from benchmarks.adapters import MAIL_WANTED, WANTED
 from benchmarks.measures import ENOUGH, Pair, Results, Sent
 from benchmarks.usage import QUIET
 
@@ -15,7 +16,8 @@ _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "V
 
 def markdown(results: Results) -> str:
     """The whole file."""
-    parts = (_head(results), _machine(results), _stub(results), _dispatch(results), _pairs(results), _audience(results))
+    parts = (_head(results), _machine(results), _stub(results), _dispatch(results), _pairs(results), _adapters(results))
+    parts += (_audience(results),)
     return "\n".join(line for part in parts for line in part)
 
 
@@ -99,6 +101,27 @@ def _pair(number: int, pair: Pair) -> Sequence[str]:
     others = f"{pair.bare.others:.0%}, {pair.engine.others:.0%}"
     rates = (f"{pair.bare.rate:,.0f}", f"{pair.engine.rate:,.0f}", f"{pair.ratio:.2f}")
     return (f"{number}", f"{pair.engine.messages:,}", *rates, others, "disturbed" if pair.disturbed else "counts")
+
+
+def _adapters(results: Results) -> Iterable[str]:
+    """Each adapter in one process, in turn with a bare sender of one process."""
+    yield "## Adapters alone"
+    yield ""
+    heading = ("One process each", "adapter/s", "bare sender/s", "ratio", "wanted", "processor ms a message")
+    rows = [
+        (
+            one.provider, _spread(one.rates, "{:,.0f}"), _spread(one.bare, "{:,.0f}"), f"{one.ratio:.2f}",
+            f"{WANTED[one.provider]:.2f}", _spread(one.cpu_ms, "{:.3f}"),
+        )
+        for one in results.adapters
+    ]  # fmt: skip
+    yield from _table(heading, rows)
+    mail = [(f"e-mail, signed: {one.key}", _spread(one.rates, "{:,.0f}"), _least(one.key)) for one in results.mailed]
+    yield from _table(("To a local sink", "messages/s", "wanted"), mail)
+
+
+def _least(key: str) -> str:
+    return f"{MAIL_WANTED[key]:,}" if key in MAIL_WANTED else ""
 
 
 def _audience(results: Results) -> Iterable[str]:

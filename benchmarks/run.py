@@ -15,13 +15,17 @@ from typing import NoReturn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import audience, campaigns, dispatch, machine, results
+from benchmarks.adapters import measure_adapters, measure_mail
 from benchmarks.measures import Pair, Parameters, Plan, Results
-from benchmarks.posting import PROVIDERS
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
 from benchmarks.site import Site, site
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 _STUB_REQUESTS = 100_000
+_ALONE = 5
+"""Turns of each adapter and the bare sender: they are short."""
+_QUICK = 10_000
+"""Up to so many people a run is only to see that it works."""
 
 
 def arguments() -> argparse.Namespace:
@@ -32,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="pairs of bare sender and engine (default 3)")
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
-    parser.add_argument("--provider", choices=PROVIDERS, default="twilio", help="whom to post to (default twilio)")
+    parser.add_argument("--provider", choices=("twilio", "esms"), default="twilio", help="default: twilio")
     parser.add_argument("--quick", action="store_true", help="5,000 people, one pair: only to see that it works")
     parser.add_argument("--results", type=Path, help="file to write (default benchmarks/RESULTS.md; --quick: none)")
     return parser.parse_args()
@@ -61,13 +65,24 @@ def measure(asked: Parameters) -> Results:
             pairs.append(dispatch.measure_pair(here, plans[-1], engine_first=number % 2 == 0))
             say(f"pair {number}: {pairs[-1].bare.rate:,.0f}/s bare, {pairs[-1].engine.rate:,.0f}/s engine")
             rates.append(_stub_rate(here))
-    return Results(asked, described, imports, counted, plans, rates, pairs)
+        say("each adapter alone")
+        alone = measure_adapters(
+            provider, messages=_size(asked, 30_000), connections=asked.connections, repeat=max(asked.repeat, _ALONE)
+            if asked.people > _QUICK else 1,
+        )  # fmt: skip
+        mailed = measure_mail(messages=_size(asked, 5_000), repeat=asked.repeat)
+    return Results(asked, described, imports, counted, plans, rates, pairs, alone, mailed)
+
+
+def _size(asked: Parameters, whole: int) -> int:
+    """So many messages, a tenth of them where it is only to be seen that it works."""
+    return whole if asked.people > _QUICK else whole // 10
 
 
 def _stub_rate(here: Site) -> float:
     asked = here.parameters
     connections = str(asked.processes * asked.connections)
-    requests = str(_STUB_REQUESTS if asked.people > 10_000 else _STUB_REQUESTS // 10)
+    requests = str(_size(asked, _STUB_REQUESTS))
     how = ("--provider", asked.provider, "--requests", requests, "--connections", connections)
     return float(output_of("benchmarks.load", str(here.stub.port), *how))
 

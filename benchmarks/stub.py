@@ -2,8 +2,9 @@
 
     python -m benchmarks.stub [--processes N]      prints its port; GET / tells how many messages it took
 
-Twilio's and eSMS's paths are told apart. The id is random, as the real one is: ids in order would be kinder to the
-engine's index than reality. Only loopback, no delay, no failure, no receipts. It ends with the process that started it.
+The paths of Twilio, eSMS and Zalo are told apart. The id is random, as the real one is: ids in order would be kinder
+to the engine's index than reality. Only loopback, no delay, no failure, no receipts. It ends with the process that
+started it.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ _TWILIO = tuple(_answer("201 Created", json.dumps(_MESSAGE)).split(_MARK.encode(
 _ESMS = tuple(
     _answer("200 OK", json.dumps({"CodeResult": "100", "CountRegenerate": 0, "SMSID": _MARK})).split(_MARK.encode())
 )
+_ZALO = tuple(
+    _answer("200 OK", json.dumps({"error": 0, "message": "Success", "data": {"message_id": _MARK}})).split(
+        _MARK.encode()
+    )
+)
+_OTHERS = ((b"POST /MainService.svc/", _ESMS), (b"POST /v3.0/oa/", _ZALO))
 
 
 class Provider(asyncio.Protocol):
@@ -85,7 +92,7 @@ class Provider(asyncio.Protocol):
     def _reply(self, data: bytes, start: int) -> bytes:
         if data.startswith(b"POST ", start):
             self._taken[self._place] += 1
-            before, after = _ESMS if data.startswith(b"POST /MainService.svc/", start) else _TWILIO
+            before, after = next((parts for path, parts in _OTHERS if data.startswith(path, start)), _TWILIO)
             return b"%b%032x%b" % (before, random.getrandbits(128), after)
         return _answer("200 OK", json.dumps({"taken": sum(self._taken)}))
 
