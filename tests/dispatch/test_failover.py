@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from textwrap import dedent
 from threading import Thread
 
@@ -74,6 +75,12 @@ class Pair:
         """Time passes until the ill account may be tried again."""
         with self.world.engine.begin() as connection:
             connection.execute(text("UPDATE account_states SET probe_at = now() WHERE name = :name"), {"name": name})
+
+    def resumed(self) -> None:
+        """A person has mended the accounts."""
+        with self.world.engine.begin() as connection:
+            for name in ("a", "b"):
+                account_store.resume(connection, name)
 
     def states(self) -> Counter[str]:
         return Counter(row.state for row in self.world.rows())
@@ -261,3 +268,44 @@ def test_what_happened_is_on_the_record(made: Pair) -> None:
     with made.world.engine.connect() as connection:
         rows = connection.execute(text("SELECT action, object, who FROM audit WHERE object = 'a' ORDER BY id"))
         assert [tuple(row) for row in rows] == [("account ill", "a", "system"), ("account well again", "a", "system")]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_befalls_the_accounts_nobody_gets_two_and_nobody_is_forgotten(made: Pair, seed: int) -> None:
+    """A random tale of moods, probes, pauses and shared-out work; then everything is well, and all is settled."""
+    random = Random(seed)
+    made.people(150)
+    made.launched()
+    doubtful: dict[int, str] = {}
+    for _ in range(14):
+        one = random.choice((made.a, made.b))
+        match random.randrange(7):
+            case 0 | 1:
+                one.mood = random.choice(list(Mood))
+            case 2:
+                made.drain()
+            case 3:
+                made.children[0].drain(random.choice("ab"), Lane.BULK, longest=0.05)
+            case 4:
+                made.tick()
+            case 5:
+                made.probe_is_due(random.choice("ab"))
+            case 6:
+                made.resumed()
+        doubtful |= {row.id: row.account for row in made.world.rows("d.state = 'unknown'") if row.id not in doubtful}
+        assert made.nobody_has_two()
+        assert {row.id: row.account for row in made.world.rows("d.state = 'unknown'")} == doubtful
+    made.a.mood = made.b.mood = Mood.WELL
+    for _ in range(8):
+        made.resumed()
+        made.probe_is_due("a")
+        made.probe_is_due("b")
+        made.world.later(minutes=40)
+        made.tick()
+        made.drain()
+    found = made.states()
+    assert set(found) <= {"accepted", "unknown", "failed"}
+    assert found["accepted"] + found["unknown"] + found["failed"] == 150
+    assert made.nobody_has_two()
+    assert made.world.counts_agree()
+    assert len(made.a.taken + made.b.taken) == found["accepted"] + found["unknown"]
