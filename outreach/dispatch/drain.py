@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -22,10 +21,12 @@ from channels.abilities import SendingMany
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.lists import send_all, too_few, wait_for_company
+from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, fly
+from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
 from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
+from outreach.dispatch.purse import Purse
 from outreach.dispatch.recording import Recorder
 from outreach.domain.accounts import Account
 from outreach.domain.circuits import PROBE, Circuit
@@ -35,7 +36,7 @@ from outreach.domain.hours import HOURS, is_open
 from outreach.domain.privacy import KeyRing
 from outreach.domain.words import Lane
 from outreach.store import circuits, claims
-from outreach.store.claims import Claimed, OpenRun
+from outreach.store.claims import OpenRun
 from outreach.store.deliveries import Change
 from outreach.store.versions import read_version
 
@@ -48,45 +49,11 @@ LIST_CHUNK = UNRECORDED
 """Rows claimed together where they may leave as one request: recorded before the next are claimed."""
 LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
-_PATIENCE = timedelta(seconds=0.25)
-"""How long a drain waits for tokens itself; for more it leaves and is called again."""
-_SLICE = 0.1
-"""Tokens of this many seconds are waited for together, so that chunks do not shrink to single messages."""
-_PATIENCE_FOR_A_LIST = timedelta(seconds=1)
-"""The same for an account that sends lists: a whole chunk is worth waiting for, as requests are what it is short of."""
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
 _AFTER_A_BUG = timedelta(seconds=60)
 _MARGIN = 0.8
 """The share of a lease in which writing may begin; the rest is for recording."""
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """What became of a chunk, message by message; `seconds`: how long the slowest took."""
-
-    results: Sequence[Accepted | BaseException]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A chunk on the wire. `probe`: it finds out whether an ill account is well again."""
-
-    messages: Sequence[Ready]
-    landing: Future[Landed]
-    probe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What was claimed for a chunk, of which runs, under which lease; `refused`: rows that will not be sent."""
-
-    claimed: Sequence[Claimed]
-    runs: Mapping[int, OpenRun]
-    refused: int
-    lease: Lease
-    probe: bool = False
 
 
 @dataclass(slots=True)
@@ -156,18 +123,19 @@ class Dispatcher:
         self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained
     ) -> Flight | None:
         """Claim, render and put on the wire one chunk; None where nothing is due or may leave now."""
-        granted = self._tokens(account, done.weight if done.in_lists else None)
+        purse = Purse(self.buckets, account, self.pause)
+        granted = purse.fill(LIST_CHUNK, done.weight) if done.in_lists else purse.fill(CHUNK, None)
         if granted == 0:
             return None
         limit = max(1, min(LIST_CHUNK, granted // done.weight)) if done.in_lists else granted
         if done.in_lists and isinstance(adapter, SendingMany) and limit < adapter.fewest_at_once:
-            self._settle(account, granted)
+            purse.give_back(granted)
             return None
         try:
             taken = self._claim(account, lane, limit, probe_of=_probe_of(adapter), one_run=done.in_lists)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s claims nothing", account.name)
-            self._settle(account, granted)
+            purse.give_back(granted)
             return None
         claimed = taken.claimed
         if len(claimed) >= CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
@@ -179,9 +147,9 @@ class Dispatcher:
             # Nothing has left: give everything back, so that a bug or a missing key costs time, not messages.
             log.exception("composing failed: account=%s error=%s", account.name, type(error).__name__, exc_info=False)
             ready, changes = [], [returned(claim, self.child, delay=_AFTER_A_BUG) for claim in claimed]
-        leaving, short = self._afford(account, granted, ready)
+        leaving, short = purse.afford(granted, ready)
         turned = _turns_to_lists(adapter, lane, leaving, done)
-        leaving, waiting = self._gather(account, adapter, leaving, short, at_once=turned)
+        leaving, waiting = self._gather(purse, adapter, leaving, short, at_once=turned)
         changes += waiting
         done.in_lists = done.in_lists or turned
         done.weight = max((message.tokens for message in ready), default=done.weight)
@@ -190,35 +158,14 @@ class Dispatcher:
         if not leaving:
             return self._empty(taken)
         done.sent += len(leaving)
-        return Flight(leaving, self.loop.submit(_timed(adapter, leaving)), taken.probe)
-
-    def _tokens(self, account: Account, weight: int | None) -> int:
-        """Tokens for a chunk, waited for a little where the bucket is empty; 0: nothing may leave now.
-
-        `weight`: tokens a message of a list takes, for whole chunks; None: as many as there are.
-        """
-        wanted, patience = max(1, min(CHUNK, int(account.rate))), _PATIENCE
-        least = max(1, min(wanted, int(account.rate * _SLICE)))
-        if weight is not None:
-            wanted = least = max(1, min(LIST_CHUNK * weight, account.burst))
-            patience = _PATIENCE_FOR_A_LIST
-        for _ in range(2):
-            try:
-                grant = self.buckets.take(account, wanted, least=least)
-            except redis.RedisError:
-                log.warning("rate limiter is away: account=%s sends nothing", account.name)
-                return 0
-            if grant.tokens or grant.wait > patience:
-                return grant.tokens
-            self.pause(grant.wait.total_seconds())
-        return 0
+        return Flight(leaving, self.loop.submit(fly(adapter, leaving)), taken.probe)
 
     def _empty(self, taken: Taken) -> Flight | None:
         """A chunk of which nothing could leave: an empty flight where another may follow, else None."""
         if not taken.claimed and not taken.refused:
             return None
         nothing: Future[Landed] = Future()
-        nothing.set_result(Landed((), 0.0))
+        nothing.set_result(NOTHING)
         return Flight((), nothing, taken.probe)
 
     def _claim(self, account: Account, lane: Lane, limit: int, *, probe_of: int, one_run: bool) -> Taken:
@@ -275,28 +222,8 @@ class Dispatcher:
                 for number, run in runs.items()
             }
 
-    def _afford(self, account: Account, granted: int, ready: Sequence[Ready]) -> tuple[list[Ready], list[Ready]]:
-        """Split into what the bucket pays for and what must wait; unused tokens go back."""
-        needed = sum(message.tokens for message in ready)
-        if needed > granted:
-            try:
-                granted += self.buckets.take(account, needed - granted, least=1).tokens
-            except redis.RedisError:
-                return [], list(ready)
-        leaving: list[Ready] = []
-        left = granted
-        for position, message in enumerate(ready):
-            # A message of more parts than the burst goes alone, and the bucket owes the rest.
-            if message.tokens > left and not (not leaving and message.tokens > account.burst):
-                self._settle(account, left)
-                return leaving, list(ready[position:])
-            leaving.append(message)
-            left -= message.tokens
-        self._settle(account, left)
-        return leaving, []
-
     def _gather(
-        self, account: Account, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready], *, at_once: bool
+        self, purse: Purse, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready], *, at_once: bool
     ) -> tuple[list[Ready], list[Change]]:
         """What leaves now; what waits for tokens, or for more of its kind where a gateway takes no smaller list.
 
@@ -323,14 +250,8 @@ class Dispatcher:
                 staying.append(message)
                 continue
             left += message.tokens
-        self._settle(account, left)
+        purse.give_back(left)
         return staying, changes
-
-    def _settle(self, account: Account, tokens: int) -> None:
-        try:
-            self.buckets.settle(account, tokens)
-        except redis.RedisError:
-            log.warning("rate limiter is away: account=%s", account.name)
 
     def _record(self, account: Account, flight: Flight) -> bool:
         """Wait for a chunk and write what became of it; returns whether the account must rest or be mended."""
@@ -347,10 +268,7 @@ class Dispatcher:
         self._recorder.write(outcomes, account)
         hold = max((one.hold for one in outcomes if one.hold), default=None)
         if hold is not None:
-            try:
-                self.buckets.hold(account, hold)
-            except redis.RedisError:
-                log.warning("rate limiter is away: account=%s", account.name)
+            Purse(self.buckets, account, self.pause).hold(hold)
         ill = self._judge(account, flight, landed, outcomes)
         return ill or hold is not None or any(one.broken for one in outcomes)
 
@@ -382,9 +300,3 @@ def _turns_to_lists(adapter: Adapter, lane: Lane, messages: Sequence[Ready], don
     if done.in_lists or lane is not Lane.BULK or not isinstance(adapter, SendingMany):
         return False
     return any(adapter.list_of(message.outgoing) is not None for message in messages)
-
-
-async def _timed(adapter: Adapter, messages: Sequence[Ready]) -> Landed:
-    began = time.monotonic()
-    results = await send_all(adapter, messages)
-    return Landed(results, time.monotonic() - began)

@@ -1,0 +1,52 @@
+"""Chunks on the wire: what was claimed for one, what leaves, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from channels.contract import Accepted, Adapter, Lease
+from outreach.dispatch.lists import send_all
+from outreach.dispatch.messages import Ready
+from outreach.store.claims import Claimed, OpenRun
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What became of a chunk, message by message; `seconds`: how long the slowest took."""
+
+    results: Sequence[Accepted | BaseException]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A chunk on the wire. `probe`: it finds out whether an ill account is well again."""
+
+    messages: Sequence[Ready]
+    landing: Future[Landed]
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was claimed for a chunk, of which runs, under which lease; `refused`: rows that will not be sent."""
+
+    claimed: Sequence[Claimed]
+    runs: Mapping[int, OpenRun]
+    refused: int
+    lease: Lease
+    probe: bool = False
+
+
+NOTHING = Landed((), 0.0)
+"""Of a flight of nobody."""
+
+
+async def fly(adapter: Adapter, messages: Sequence[Ready]) -> Landed:
+    """Send a chunk and time it."""
+    began = time.monotonic()
+    results = await send_all(adapter, messages)
+    return Landed(results, time.monotonic() - began)
