@@ -119,22 +119,22 @@ class Hints:
 def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
     """Give the application its tasks; `sending` gives the child's own dispatcher when the first one runs."""
 
-    @app.task(name=DRAIN, bind=False)  # type: ignore[untyped-decorator]
+    @app.task(name=DRAIN, bind=False, shared=False)  # type: ignore[untyped-decorator]
     def drain(account: str, lane: str) -> None:
         work_lane(sending(), hints, account, Lane(lane))
 
-    @app.task(name=RECOVER, bind=False)  # type: ignore[untyped-decorator]
+    @app.task(name=RECOVER, bind=False, shared=False)  # type: ignore[untyped-decorator]
     def recover(unknown: bool) -> None:
         _quietly(lambda: hints.recovering(unknown=unknown))
         recovery = sending().recovery
         recovery.ask_unknown() if unknown else recovery.settle_lost()
 
-    @app.task(name=KEEP_FRESH, bind=False)  # type: ignore[untyped-decorator]
+    @app.task(name=KEEP_FRESH, bind=False, shared=False)  # type: ignore[untyped-decorator]
     def keep_fresh() -> None:
         _quietly(hints.freshening)
         sending().freshness.keep()
 
-    @app.task(name=POLL, bind=False)  # type: ignore[untyped-decorator]
+    @app.task(name=POLL, bind=False, shared=False)  # type: ignore[untyped-decorator]
     def poll() -> None:
         _quietly(hints.polling)
         sending().poller.poll_all()
