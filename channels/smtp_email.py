@@ -15,7 +15,8 @@ from typing import ClassVar, Literal, Self
 from aiosmtplib import SMTP, SMTPException, SMTPResponse, SMTPServerDisconnected
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from channels import contract, mail
+from channels import contract, mail, smtp_advice
+from channels.abilities import Advice
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -94,6 +95,11 @@ class SmtpEmail:
         self._timeout = timeout
         self._head = mail.Letterhead(config.sender, config.reply_to, config.bounce_address, config.unsubscribe_address)
         self._pool: SmtpPool | None = None
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return smtp_advice.advice(code)
 
     def check(self, content: Content) -> list[Problem]:
         """An e-mail has a subject of one line, and a text or HTML."""

@@ -115,7 +115,8 @@ held AS MATERIALIZED (
     ORDER BY d.run_id, d.id FOR UPDATE OF d
 ),
 verdict AS MATERIALIZED (
-    SELECT i.run_id, i.id, h.state AS was, h.reason AS was_reason, h.code AS was_code, i.reason, i.code, i.provider_id, i.part, i.delay, i.refund, i.proves,
+    SELECT i.run_id, i.id, h.state AS was, h.reason AS was_reason, h.code AS was_code, i.reason, i.code,
+        i.provider_id, i.part, i.delay, i.refund, i.proves,
         i.child_id, i.attempt, i.generation, least(i.resend_until, h.resend_until) AS resend_until,
         r.wait_s, r.mode, cardinality(r.steps) AS steps,
         CASE WHEN i.state = 'failed' AND i.reason IN ('transient', 'content', 'window_closed')

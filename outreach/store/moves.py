@@ -26,8 +26,8 @@ _MOVED = """
         next_attempt_at = CASE WHEN d.reason IN ('transient', 'throttled', 'misconfigured')
             THEN least(d.next_attempt_at, CAST(:now AS timestamptz)) ELSE d.next_attempt_at END
     FROM chosen c WHERE d.run_id = c.run_id AND d.id = c.id AND d.state = 'planned' AND d.resend_until IS NULL
-    RETURNING d.run_id, d.channel, d.state, d.account AS given_to, d.lane, d.reason, d.code, c.was_account, c.was_reason,
-        c.was_code
+    RETURNING d.run_id, d.channel, d.state, d.account AS given_to, d.lane, d.reason, d.code, c.was_account,
+        c.was_reason, c.was_code
 """
 """What only waited for its old account's sake is due at once; its tries there do not count at the new one."""
 _COUNTED = f"""
