@@ -18,7 +18,10 @@ from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.schedule import BeforeCase, next_occurrence
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
-from outreach.store import campaigns, runs
+from outreach.reach import errors
+from outreach.reach.errors import Trouble
+from outreach.reach.explanations import Meaning, no_meaning
+from outreach.store import campaigns, error_counts, runs
 from outreach.store import status as store
 from outreach.store.accounts import AccountState
 from outreach.store.campaigns import Campaign
@@ -50,6 +53,7 @@ class RunStatus:
     cost: int | None
     deliveries: Counts
     waits_until: datetime | None = None
+    errors: tuple[Trouble, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -63,6 +67,7 @@ class RunStatus:
             "cost": self.cost,
             "deliveries": dict(self.deliveries),
             "waits_until": None if self.waits_until is None else self.waits_until.isoformat(),
+            "errors": [one.to_json() for one in self.errors],
         }
 
 
@@ -96,6 +101,7 @@ class Status:
     paused_accounts: tuple[AccountState, ...]
     rate_per_s: float | None
     launched_at: datetime | None = None
+    errors: tuple[Trouble, ...] = ()
 
     @property
     def gone_out(self) -> int:
@@ -123,25 +129,33 @@ class Status:
                 {"name": one.name, "code": one.code, "reason": one.reason, "since": one.since.isoformat()}
                 for one in self.paused_accounts
             ],
+            "errors": [one.to_json() for one in self.errors],
         }
 
 
-def status(connection: Connection, slug: str, *, now: datetime, scope: Scope, previous: Status | None = None) -> Status:
+def status(
+    connection: Connection, slug: str, *, now: datetime, scope: Scope, previous: Status | None = None,
+    meaning: Meaning = no_meaning,
+) -> Status:  # fmt: skip
     """Read a campaign's standing; raises NotFound.
 
-    `previous` is the reading before (of the same caller), from which the rate is reckoned.
+    `previous` is the reading before (of the same caller), from which the rate is reckoned. `meaning`: the providers'
+    words for their codes.
     """
     campaign = campaigns.get(connection, slug)
     zone = ZoneInfo(campaign.timezone)
     given = runs.of_campaign(connection, slug)
     standing = store.standing(connection, given, scope=scope)
     counted = standing.deliveries
+    wrong = error_counts.counted(connection, [run.id for run in given], scope=scope)
+    by_run = errors.by_run(wrong, meaning)
     channels = sorted({channel for _, channel, _ in counted})
     deliveries = _counts(counted.items())
     reading = Status(
         campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
         by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
-        runs=tuple(_run(run, standing, scope, now, zone) for run in given), coming=_coming(connection, campaign, now),
+        runs=tuple(replace(_run(run, standing, scope, now, zone), errors=by_run.get(run.id, ())) for run in given),
+        coming=_coming(connection, campaign, now), errors=errors.troubles(wrong, meaning),
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
         launched_at=campaign.launched_at,
     )  # fmt: skip
