@@ -33,6 +33,8 @@ CODES: Final[Mapping[str, tuple[ErrorKind, str]]] = {
     "99": (Kind.REJECTED, "the number is blocked at eSMS"),
     "108": (Kind.REJECTED, "the number is not in the right form"),
     "177": (Kind.REJECTED, "the brandname is not registered with the number's network"),
+    # a question about a message, which the engine does not ask
+    "105": (Kind.TRANSIENT, "eSMS does not know the message it was asked for"),
     # the text
     "110": (Kind.REJECTED, "the request's data are incorrect"),
     "120": (Kind.REJECTED, "too many numbers in one request"),

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import ClientSession
 from pydantic import Field, SecretStr, field_validator
 
-from channels import contract, esms_codes, http, sms_gateway
+from channels import contract, esms_advice, esms_codes, http, sms_gateway
+from channels.abilities import Advice
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -82,6 +83,11 @@ class EsmsSms:
         self._session: ClientSession | None = None
         secret = config.callback_token or config.secret_key
         self._callback_key = hashlib.sha256(b"esms callback " + secret.get_secret_value().encode()).digest()
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return esms_advice.ADVICE.get(code)
 
     def check(self, content: Content) -> list[Problem]:
         """An SMS has a text of at most four parts: 612 characters without diacritics, 268 with."""

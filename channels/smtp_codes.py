@@ -36,6 +36,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "5.3.4": "the message is too big for the server",
     "5.7.1": "the server's policy refuses the message",
 }
+_SOFT: Final = frozenset({"5.2.2"})
+"""Final by their class, yet they pass (a full mailbox is emptied): tried again a few times."""
 _ACCOUNT_CODES = frozenset({530, 534, 535, 538})
 _FALLBACK: Final[Mapping[Step, tuple[ErrorKind, str]]] = {
     Step.CONNECT: (ErrorKind.MISCONFIGURED, "the server refuses our connection"),
@@ -52,6 +54,8 @@ def refusal(step: Step, code: int, text: str) -> SendError:
     shown = found.group(1) if found else str(code)
     if code in _ACCOUNT_CODES:
         return SendError(ErrorKind.MISCONFIGURED, shown, "the server refuses username or password, or asks for them")
+    if shown in _SOFT:
+        return SendError(ErrorKind.TRANSIENT, shown, _REASONS[shown])
     if not 500 <= code < 600:
         return SendError(ErrorKind.TRANSIENT, shown, f"the server asks to try later (at {step})")
     if step is Step.RECIPIENT and "relay" in text.lower():

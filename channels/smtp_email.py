@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from aiosmtplib import SMTPException, SMTPServerDisconnected
 
-from channels import contract, mail
-from channels.abilities import Polled
+from channels import contract, mail, smtp_advice
+from channels.abilities import Advice, Polled
 from channels.bounces import read_report
 from channels.contract import (
     Accepted,
@@ -59,6 +59,11 @@ class SmtpEmail:
         """Mark bounce addresses and Message-IDs, so that nobody bounces a message they did not get."""
         self._marks = Marks(secrets)
         self._head = self._letterhead()
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return smtp_advice.advice(code)
 
     def check(self, content: Content) -> list[Problem]:
         """An e-mail has a subject of one line, and a text or HTML."""

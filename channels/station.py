@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from channels import contract
+from channels import contract, station_advice
+from channels.abilities import Advice
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -44,6 +45,11 @@ class Station:
 
     def __init__(self, config: StationConfig, *, timeout: float) -> None:
         self._config = config
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return station_advice.ADVICE.get(code)
 
     def check(self, content: Content) -> list[Problem]:
         """A script has words, and not more than its minutes hold at 140 syllables a minute."""

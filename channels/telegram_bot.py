@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from channels import contract, http, telegram_updates
+from channels import contract, http, telegram_advice, telegram_updates
+from channels.abilities import Advice
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -90,6 +91,11 @@ class TelegramBot:
         self._timeout = timeout
         self._pace = Pace(config.chat_interval)
         self._client: TelegramClient | None = None
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return telegram_advice.ADVICE.get(code)
 
     def check(self, content: Content) -> list[Problem]:
         """A message has a text of at most 4096 characters."""

@@ -14,7 +14,7 @@ from telegram import Bot, LinkPreviewOptions
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 from telegram.request import BaseRequest, RequestData
 
-from channels import http, telegram_updates
+from channels import http, telegram_codes, telegram_updates
 from channels.contract import Accepted, ErrorKind, Lease, SendError
 
 _LONGEST_WAIT: Final = 86_400
@@ -98,7 +98,7 @@ class _Transport(BaseRequest):
         answer = await http.post(self._session, url, body.encode(), {}, exchange.lease)
         exchange.status = answer.status
         if answer.status == 429:
-            raise SendError(ErrorKind.THROTTLED, "429", "too many messages", _wait(answer))
+            raise telegram_codes.of("429", _wait(answer))
         return answer.status, answer.text.encode()
 
     @staticmethod
@@ -123,12 +123,12 @@ def _meaning(error: TelegramError, exchange: _Exchange) -> SendError:
     if isinstance(error, InvalidToken):
         return SendError(ErrorKind.MISCONFIGURED, str(exchange.status), "the bot's token is wrong, or base_url is")
     if isinstance(cause, _UnreadableError):
-        return _by_status(exchange.status)
+        return telegram_codes.by_status(exchange.status)
     if isinstance(error, Forbidden):
-        return _forbidden(error.message.lower())
+        return telegram_codes.forbidden(error.message.lower())
     if isinstance(error, BadRequest):
-        return _refused(error.message.lower())
-    return _by_status(exchange.status, told=True)
+        return telegram_codes.refused(error.message.lower())
+    return telegram_codes.by_status(exchange.status, told=True)
 
 
 def _wait(answer: http.Answer) -> float | None:
@@ -139,38 +139,6 @@ def _wait(answer: http.Answer) -> float | None:
         parameters = None
     told = parameters.get("retry_after") if isinstance(parameters, dict) else None
     return float(min(told, _LONGEST_WAIT)) if isinstance(told, int | float) and told >= 0 else answer.retry_after
-
-
-def _forbidden(text: str) -> SendError:
-    if "blocked" in text:
-        return SendError(ErrorKind.OPTED_OUT, "blocked", "the recipient has blocked the bot")
-    if "kicked" in text:
-        return SendError(ErrorKind.OPTED_OUT, "kicked", "the bot was put out of the group")
-    if "deactivated" in text:
-        return SendError(ErrorKind.REJECTED, "deactivated", "the recipient's account is gone")
-    return SendError(ErrorKind.REJECTED, "forbidden", "the recipient has not written to the bot, or has left it")
-
-
-def _refused(text: str) -> SendError:
-    if "chat not found" in text or "user not found" in text or "peer_id_invalid" in text:
-        return SendError(ErrorKind.REJECTED, "chat_not_found", "there is no such chat")
-    if "message is too long" in text or "text is empty" in text or "text must be" in text:
-        return SendError(ErrorKind.REJECTED, "text", "Telegram refuses the text: empty, too long or not readable")
-    if "rights" in text or "restricted" in text:
-        return SendError(ErrorKind.REJECTED, "no_rights", "the bot may not write in that chat")
-    return SendError(ErrorKind.REJECTED, "400", "Telegram refuses the message")
-
-
-def _by_status(status: int, *, told: bool = False) -> SendError:
-    """What an HTTP status alone means; `told`: in the Bot API's own words, so that it says it has not sent it."""
-    if status >= 500 and not (told or status == 503):
-        return SendError(ErrorKind.UNCERTAIN, str(status), "a gateway on the way to Telegram failed")
-    if status >= 500 or status in (408, 409):
-        return SendError(ErrorKind.TRANSIENT, str(status), f"Telegram is out of order (HTTP {status})")
-    if status == 403 or status < 400:
-        what = f"this is not Telegram's address (HTTP {status}); check base_url"
-        return SendError(ErrorKind.MISCONFIGURED, str(status), what)
-    return SendError(ErrorKind.REJECTED, str(status), f"Telegram refuses the message (HTTP {status})")
 
 
 def _unreadable() -> SendError:

@@ -23,7 +23,8 @@ from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from channels import contract, http, twilio_codes
+from channels import contract, http, twilio_advice, twilio_codes
+from channels.abilities import Advice
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -105,6 +106,11 @@ class TwilioSms:
         self._sender = {"from_": config.sender} if config.sender else {}
         if config.messaging_service_sid:
             self._sender = {"messaging_service_sid": config.messaging_service_sid}
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return twilio_advice.ADVICE.get(code)
 
     def check(self, content: Content) -> list[Problem]:
         """An SMS has a text of at most 1600 characters."""

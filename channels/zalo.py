@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
-from channels import contract, zalo_codes, zalo_events
-from channels.abilities import Tokens, TokenVault
+from channels import contract, zalo_advice, zalo_codes, zalo_events
+from channels.abilities import Advice, Tokens, TokenVault
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -61,6 +61,11 @@ class Zalo:
     def proof_on(cls, channel: str, config: ZaloConfig) -> ReceiptState:
         """`delivered`; for consultation messages of an OA that sends no receipts, `accepted`."""
         return ReceiptState.ACCEPTED if channel == OA and not config.receipts else ReceiptState.DELIVERED
+
+    @classmethod
+    def advice(cls, code: str) -> Advice | None:
+        """What a code means and what to do, for people."""
+        return zalo_advice.ADVICE.get(code)
 
     def check(self, content: Content) -> list[Problem]:
         """A consultation message has a text of at most 2000 characters; a template its id and parameters."""

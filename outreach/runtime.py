@@ -14,6 +14,7 @@ from outreach.dispatch.recovery import Recovery
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.privacy import KeyRing
+from outreach.reach.explanations import Meaning, no_meaning
 from outreach.receipts.polling import Poller
 from outreach.receipts.receiver import Receiver
 from outreach.settings import Settings
@@ -31,7 +32,10 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Everything a process shares; `sending` and `receiver` are made where they are needed, in the process itself."""
+    """Everything a process shares; `sending` and `receiver` are made where they are needed, in the process itself.
+
+    `meaning`: what the accounts' providers say of their codes.
+    """
 
     settings: Settings
     database_url: str
@@ -43,3 +47,4 @@ class Runtime:
     accounts: Mapping[str, Account]
     sending: Callable[[], Sending]
     receiver: Callable[[], Receiver]
+    meaning: Meaning = no_meaning

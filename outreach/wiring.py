@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
+from channels.abilities import Explaining
+from channels.registry import ADAPTERS
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.breaker import Breaker
 from outreach.dispatch.bucket import Buckets
@@ -25,10 +28,12 @@ from outreach.dispatch.marking import with_secrets
 from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
+from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.local.embedded import Embedded, Servers
+from outreach.reach.explanations import Explanation, Meaning, Said
 from outreach.receipts.polling import Poller
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime, Sending
@@ -91,7 +96,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
-        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts),
+        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.known),
     )  # fmt: skip
 
 
@@ -143,6 +148,20 @@ def key_ring(chosen: Settings) -> KeyRing:
     if not lines:
         raise OutreachError(f"{file} is empty: restore it from a backup, without it no stored address can be read")
     return KeyRing(dict(enumerate(lines, 1)))
+
+
+def meanings(accounts: Mapping[str, Account]) -> Meaning:
+    """What the accounts' providers say of their codes, where their adapters can explain them."""
+
+    def meaning(account: str, code: str) -> Explanation | None:
+        known = accounts.get(account)
+        adapter = None if known is None else ADAPTERS.get(known.provider)
+        advice = adapter.advice(code) if isinstance(adapter, Explaining) else None
+        if advice is None:
+            return None
+        return Explanation(Said(advice.vi, advice.vi_do), Said(advice.en, advice.en_do))
+
+    return meaning
 
 
 def _sending(

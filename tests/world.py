@@ -195,7 +195,22 @@ class World:
                     """
                 )
             ).scalar_one()
-        return bool(wrong == 0)
+            trouble = connection.execute(
+                text(
+                    """
+                    SELECT count(*) FROM (
+                        SELECT run_id, account, channel, state, coalesce(reason, '') AS reason,
+                            coalesce(code, '') AS code, count(*) AS n
+                        FROM deliveries WHERE state IN ('failed', 'unknown')
+                            OR (state = 'planned' AND reason IN ('transient', 'throttled', 'misconfigured'))
+                        GROUP BY 1, 2, 3, 4, 5, 6) d
+                    FULL JOIN (SELECT run_id, account, channel, state, reason, code, sum(n) AS n FROM error_counts
+                        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(n) <> 0) k
+                        USING (run_id, account, channel, state, reason, code) WHERE d.n IS DISTINCT FROM k.n
+                    """
+                )
+            ).scalar_one()
+        return bool(wrong == 0 and trouble == 0)
 
     def later(self, **by: float) -> None:
         """Let time pass."""

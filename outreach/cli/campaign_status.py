@@ -28,6 +28,7 @@ from outreach.runtime import Runtime
 app = typer.Typer()
 _EVERY = 1.0
 """Seconds between two looks."""
+_RUNS_NAMED = 5
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
 
@@ -49,14 +50,20 @@ def status(
     elif watch:
         _watch(runtime, standing, zone)
     else:
-        _show(standing, zone)
+        _show(standing, zone, session.settings().language)
 
 
 def look(runtime: Runtime, slug: str, previous: Status | None = None) -> Status:
     """The campaign's standing at this moment; raises NotFound."""
     with runtime.engine.connect() as connection:
         return read(
-            connection, slug, now=runtime.clock.now(), scope=EVERYTHING, previous=previous, accounts=runtime.accounts
+            connection,
+            slug,
+            now=runtime.clock.now(),
+            scope=EVERYTHING,
+            previous=previous,
+            accounts=runtime.accounts,
+            meaning=runtime.meaning,
         )
 
 
@@ -86,14 +93,34 @@ def display(standing: Status, zone: ZoneInfo) -> Group:
     return Group(heading, *tables, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
 
 
-def _show(standing: Status, zone: ZoneInfo) -> None:
+def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
     print_table(_heading(standing, zone), *_delivery_cells(standing))
     print_table("runs", *_run_cells(standing, zone))
     coming = [(local(one.at, zone) or "with each case", one.message) for one in standing.coming]
     if coming:
         print_table("next", ("when", "message"), coming)
+    if standing.errors:
+        print_table("what went wrong", *_error_cells(standing, language))
     for one in _held_up(standing, zone):
         warn(one)
+
+
+def _error_cells(standing: Status, language: str) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """Troubles with their counts, in words; in which runs, where there are several."""
+    rows: list[tuple[object, ...]] = []
+    for one in standing.errors:
+        kind = (one.account, one.channel, one.state, one.reason, one.code)
+        where = [
+            f"{run.id}: {own.n:,}"
+            for run in standing.runs
+            for own in run.errors
+            if (own.account, own.channel, own.state, own.reason, own.code) == kind
+        ]
+        said = one.meaning.vi if language == "vi" else one.meaning.en
+        code = f"{one.account} {one.code or one.reason}"
+        more = [f"and {len(where) - _RUNS_NAMED} more"] if len(where) > _RUNS_NAMED else []
+        rows.append((code, str(one.state), one.n, said.what, said.do, ", ".join([*where[:_RUNS_NAMED], *more])))
+    return ("account, code", "state", "deliveries", "what it means", "what to do", "run: deliveries"), rows
 
 
 def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.planning import actions
 from outreach.reach.explanations import explain
-from outreach.reach.listing import after_key, each_line, export_csv, list_deliveries
+from outreach.reach.listing import Line, after_key, each_line, export_csv, list_deliveries
 from outreach.reach.sheets import private_file
 from outreach.store import campaigns
 from outreach.store.explorer import Wanted
@@ -69,7 +69,7 @@ def _write(session: Session, slug: str, wanted: Wanted, file: Path) -> int:
         with draft.open("w", encoding="utf-8-sig", newline="") as out:
             return export_csv(
                 runtime.engine, slug, wanted, out, keys=runtime.keys, scope=EVERYTHING, language=settings.language,
-                zone=settings.zone,
+                zone=settings.zone, meaning=runtime.meaning,
             )  # fmt: skip
 
     return private_file(file, fill)
@@ -80,10 +80,11 @@ def _print_all(session: Session, slug: str, wanted: Wanted, limit: int | None) -
     runtime = session.runtime()
     with runtime.engine.connect() as connection:
         trial = campaigns.get(connection, slug).trial
+        given: dict[str, Any] = {"keys": runtime.keys, "scope": EVERYTHING, "meaning": runtime.meaning}
         lines = (
-            each_line(connection, slug, wanted, keys=runtime.keys, scope=EVERYTHING)
+            each_line(connection, slug, wanted, **given)
             if limit is None
-            else list_deliveries(connection, slug, wanted, keys=runtime.keys, scope=EVERYTHING, limit=limit)
+            else list_deliveries(connection, slug, wanted, limit=limit, **given)
         )
         sys.stdout.write(f'{{"campaign": {json.dumps(slug)}, "trial": {json.dumps(trial)}, "deliveries": [')
         for at, line in enumerate(lines):
@@ -95,7 +96,9 @@ def _show(session: Session, slug: str, wanted: Wanted, limit: int) -> None:
     runtime = session.runtime()
     language = session.settings().language
     with runtime.engine.connect() as connection:
-        lines = list_deliveries(connection, slug, wanted, keys=runtime.keys, scope=EVERYTHING, limit=limit)
+        lines = list_deliveries(
+            connection, slug, wanted, keys=runtime.keys, scope=EVERYTHING, limit=limit, meaning=runtime.meaning
+        )
     rows = [
         (
             line.id,
@@ -105,13 +108,19 @@ def _show(session: Session, slug: str, wanted: Wanted, limit: int) -> None:
             line.address or "",
             str(line.listed.state),
             explain(line.listed.state, line.listed.reason, line.listed.channel).text(language),
-            line.listed.code or "",
+            _code(line, language),
         )
         for line in lines
     ]
     print_table("", ("id", "message", "recipient", "channel", "address", "state", "why", "code"), rows)
     if len(lines) == limit:
         say(f"there may be more: --after {lines[-1].id}, or --csv FILE for all")
+
+
+def _code(line: Line, language: str) -> str:
+    """The provider's code, and what it means to do about it."""
+    words = "" if line.advice is None else line.advice.text(language)
+    return f"{line.listed.code or ''} {words}".strip()
 
 
 class Again(StrEnum):

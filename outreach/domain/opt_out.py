@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
 from outreach.domain.vietnamese import search_key
 
-WORDS = frozenset({"tc", "tu choi", "huy", "stop", "dung", "stopall", "unsubscribe", "cancel", "end", "quit"})
+WORDS: Final = (
+    *("tc", "từ chối", "hủy", "stop", "dừng", "ngừng", "stopall", "unsubscribe", "cancel", "end", "quit"),
+    *("không nhận nữa", "không nhận tin nữa", "không muốn nhận", "đừng gửi tin", "đừng gửi nữa", "đừng nhắn tin"),
+)
 """Decree 91/2020 asks for a refusal by plain reply; the English ones are those of SMS providers."""
+_ABOUT: Final = (
+    *("nhận", "gửi", "tin", "nhắn", "nhắn tin", "tin nhắn", "thông báo", "quảng cáo", "này", "qc", "sms", "zalo"),
+    "messages",
+)
+"""What may be refused in so many words: messages, and nothing else (`hủy lịch hẹn` cancels an appointment)."""
+_POLITE: Final = (
+    *("ạ", "nhé", "nha", "nhá", "đi", "ơi", "nữa", "luôn", "ngay", "lại", "với", "giúp", "giùm", "dùm", "hộ", "cho"),
+    *("xin", "vui lòng", "làm ơn", "cảm ơn", "cám ơn", "muốn", "yêu cầu", "đề nghị", "please", "pls", "thanks"),
+    *("tôi", "mình", "em", "anh", "chị", "cháu", "bạn", "ông", "bà", "bác", "cô", "chú", "ad", "admin"),
+)
+_AFFIRMING: Final = ("dạ", "vâng", "ừ", "ok")
+"""Polite too; but before a `dung` without its marks, which may be `đúng` (right), they say yes."""
+_MOST_WORDS: Final = 12
+_DRAWN_OUT: Final = re.compile(r"([a-z])\1{2,}")
+"""As in STOPPPP."""
+_WORD: Final = re.compile(r"[^\W_]+")
+_TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")
 
 
-def is_opt_out(text: str) -> bool:
-    """Whether a message says nothing but that no more are wanted: any case, with or without diacritics and noise."""
-    return search_key(text) in WORDS
+def is_opt_out(text: str, *, brands: Iterable[str] = ()) -> bool:
+    """Whether a message says nothing but that no more are wanted.
+
+    In any case, with all, some or none of its diacritics, with punctuation, polite words and the sender's own names
+    (`brands`) around it. Any other word makes it a message for people: `Không hủy lịch hẹn của tôi`.
+    """
+    words = _words(text)
+    if not 0 < len(words) <= _MOST_WORDS:
+        return False
+    own = tuple(" ".join(_words(brand)) for brand in brands)
+    about, polite = _phrases(_ABOUT), _phrases((*_POLITE, *_AFFIRMING, *filter(None, own)))
+    return _refuses(words, about, polite) and not _may_say_yes(words)
 
 
 AGAIN = frozenset({"start", "unstop", "bat dau", "dang ky", "dk", "nhan tin", "nhan lai"})
@@ -20,3 +55,77 @@ AGAIN = frozenset({"start", "unstop", "bat dau", "dang ky", "dk", "nhan tin", "n
 def is_opt_in(text: str) -> bool:
     """Whether a message says nothing but that messages are wanted again."""
     return search_key(text) in AGAIN
+
+
+Syllable = tuple[tuple[tuple[str, frozenset[str]], ...], frozenset[str]]
+"""Letters with what shapes them (ă â ê ô ơ ư đ), and the tone apart, which people put on different letters."""
+
+
+def _words(text: str) -> list[str]:
+    """The words, in small letters and NFC; signs that nobody sees do not part them."""
+    folded = unicodedata.normalize("NFKC", text[:200]).casefold()
+    seen = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+    return [_DRAWN_OUT.sub(r"\1", word) for word in _WORD.findall(unicodedata.normalize("NFC", seen))]
+
+
+def _refuses(words: Sequence[str], about: Sequence[Sequence[str]], polite: Sequence[Sequence[str]]) -> bool:
+    """Whether the words can be read as a refusal with polite words around it, and what it is about behind it."""
+    before, after = {0}, set[int]()  # how far the words were read without, and with, a refusal
+    for at in range(len(words)):
+        if at in before:
+            before |= _ends(words, at, polite)
+        if at in before | after:
+            after |= _ends(words, at, _phrases(WORDS))
+        if at in after:
+            after |= _ends(words, at, polite) | _ends(words, at, about)
+    return len(words) in after
+
+
+def _ends(words: Sequence[str], at: int, phrases: Sequence[Sequence[str]]) -> set[int]:
+    """Where those phrases end that begin at a place."""
+    return {
+        at + len(phrase)
+        for phrase in phrases
+        if at + len(phrase) <= len(words)
+        and all(_is(written, meant) for written, meant in zip(words[at:], phrase, strict=False))
+    }
+
+
+def _may_say_yes(words: Sequence[str]) -> bool:
+    """Whether it may as well be `dạ đúng ạ`, written without marks."""
+    yes = _phrases(_AFFIRMING)
+    return "dung" in words and any(_is(word, one[0]) for word in words for one in yes)
+
+
+@lru_cache(maxsize=64)
+def _phrases(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(phrase.split()) for phrase in phrases)
+
+
+def _is(written: str, meant: str) -> bool:
+    """Whether a word is the one meant: bare (`dung`), without its tone (`dưng`) or whole (`dừng`); `đúng` is not."""
+    if written == meant:
+        return True
+    if len(written) != len(meant):
+        return False
+    (letters, tone), (right, right_tone) = _syllable(written), _syllable(meant)
+    if tone:
+        return (letters, tone) == (right, right_tone)
+    return all(
+        one == other and marks <= right_marks
+        for (one, marks), (other, right_marks) in zip(letters, right, strict=True)
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _syllable(word: str) -> Syllable:
+    letters: list[tuple[str, frozenset[str]]] = []
+    tone: frozenset[str] = frozenset()
+    for letter in word:
+        apart = unicodedata.normalize("NFD", letter)
+        base, marks = apart[0], list(apart[1:])
+        if base == "đ":
+            base, marks = "d", ["đ", *marks]
+        tone |= _TONES & frozenset(marks)
+        letters.append((base, frozenset(marks) - _TONES))
+    return tuple(letters), tone

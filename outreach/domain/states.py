@@ -67,6 +67,9 @@ NEVER_SENT = frozenset({DeliveryState.SUPPRESSED, DeliveryState.EXPIRED, Deliver
 OPEN = frozenset({DeliveryState.PLANNED, DeliveryState.SENDING, DeliveryState.UNKNOWN})
 """What keeps a run from being done; `accepted` keeps it too until it is closed."""
 
+TROUBLES = (Reason.TRANSIENT, Reason.THROTTLED, Reason.MISCONFIGURED)
+"""Why a planned delivery was put off: something went wrong at its provider."""
+
 SERVED_BY_ANOTHER = frozenset({Reason.SHARED_ADDRESS, Reason.BY_STATION})
 """Suppressed, yet reached with somebody else's delivery: not left out."""
 

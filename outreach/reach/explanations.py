@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,15 @@ class Explanation:
         """What happened and what to do, in `vi` or (for anything else) English."""
         said = self.vi if language == "vi" else self.en
         return f"{said.what} {said.do}"
+
+
+Meaning = Callable[[str, str], Explanation | None]
+"""What a code means that an account (its name) got from its provider; None for a code nobody has words for."""
+
+
+def no_meaning(account: str, code: str) -> Explanation | None:
+    """Of an installation whose providers explain nothing."""
+    return None
 
 
 def _e(vi: str, vi_do: str, en: str, en_do: str) -> Explanation:

@@ -20,7 +20,7 @@ from outreach.domain.scope import Scope
 from outreach.domain.spreadsheet_text import harmless
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
-from outreach.reach.explanations import explain
+from outreach.reach.explanations import Explanation, Meaning, explain, no_meaning
 from outreach.store import campaigns, explorer
 from outreach.store.explorer import Listed, Wanted
 
@@ -40,6 +40,7 @@ HEADINGS: Final = {
     "reason": "Lý do",
     "explanation": "Giải thích",
     "code": "Mã của nhà cung cấp",
+    "advice": "Ý nghĩa của mã",
     "attempt": "Lần gửi",
     "due_at": "Đến hạn",
     "next_attempt_at": "Thử lại lúc",
@@ -48,15 +49,21 @@ HEADINGS: Final = {
 }
 """Columns of the CSV and their Vietnamese headings."""
 
+_GONE_WRONG: Final = (DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.PLANNED)
+"""States whose code says something: what arrived may still bear the code of an earlier try."""
 _VIETNAM: Final = ZoneInfo(DEFAULT_TIMEZONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A delivery for the eyes of its caller; `address` is masked, None where there is none or it may not be seen."""
+    """A delivery for the eyes of its caller; `address` is masked, None where there is none or it may not be seen.
+
+    `advice`: what the provider's code means, where there are words for it.
+    """
 
     listed: Listed
     address: str | None
+    advice: Explanation | None = None
 
     @property
     def id(self) -> str:
@@ -79,6 +86,7 @@ class Line:
             "reason": one.reason,
             "explanation": explain(one.state, one.reason, one.channel).to_json(),
             "code": one.code,
+            "advice": None if self.advice is None else self.advice.to_json(),
             "account": one.account or None,
             "attempt": one.attempt,
             "generation": one.generation,
@@ -95,15 +103,17 @@ class Line:
         why = explain(one.state, one.reason, one.channel).text(language)
         values = (
             self.id, one.message, one.run, one.recipient_kind, one.recipient_id, one.name, one.unit_code, self.address,
-            one.channel, one.state, one.reason, why, one.code, one.attempt,
+            one.channel, one.state, one.reason, why, one.code,
+            None if self.advice is None else self.advice.text(language), one.attempt,
             _local(one.due_at, zone), _local(again, zone), _local(one.sent_at, zone), int(one.proved),
         )  # fmt: skip
         return ["" if value is None else harmless(str(value)) for value in values]
 
 
 def list_deliveries(
-    connection: Connection, slug: str, wanted: Wanted, *, keys: KeyRing, scope: Scope, limit: int = 100
-) -> list[Line]:
+    connection: Connection, slug: str, wanted: Wanted, *, keys: KeyRing, scope: Scope, limit: int = 100,
+    meaning: Meaning = no_meaning,
+) -> list[Line]:  # fmt: skip
     """A page of a campaign's deliveries; `Wanted.after` (see `after_key`) turns the page.
 
     Raises NotFound for an unknown campaign, OutreachError for a limit outside 1…1000.
@@ -111,7 +121,7 @@ def list_deliveries(
     if not 1 <= limit <= MOST_AT_ONCE:
         raise OutreachError(f"--limit must be from 1 to {MOST_AT_ONCE}, not {limit}; --csv FILE writes them all")
     campaigns.get(connection, slug)
-    return [_line(one, keys) for one in explorer.page(connection, slug, wanted, limit=limit, scope=scope)]
+    return [_line(one, keys, meaning) for one in explorer.page(connection, slug, wanted, limit=limit, scope=scope)]
 
 
 def after_key(given: str) -> tuple[int, int]:
@@ -134,6 +144,7 @@ def export_csv(
     scope: Scope,
     language: str = "vi",
     zone: ZoneInfo = _VIETNAM,
+    meaning: Meaning = no_meaning,
 ) -> int:
     """Write every wanted delivery to `out` as CSV with times of `zone`, never holding many of them; returns how many.
 
@@ -145,23 +156,27 @@ def export_csv(
         campaigns.get(connection, slug)
         writer.writerow(HEADINGS.values() if language == "vi" else HEADINGS)
         for one in explorer.stream(connection, slug, wanted, scope=scope):
-            writer.writerow(_line(one, keys).cells(language, zone))
+            writer.writerow(_line(one, keys, meaning).cells(language, zone))
             written += 1
     return written
 
 
-def each_line(connection: Connection, slug: str, wanted: Wanted, *, keys: KeyRing, scope: Scope) -> Iterator[Line]:
+def each_line(
+    connection: Connection, slug: str, wanted: Wanted, *, keys: KeyRing, scope: Scope, meaning: Meaning = no_meaning
+) -> Iterator[Line]:
     """Every wanted delivery, page by page: for JSON of any length."""
-    while page := list_deliveries(connection, slug, wanted, keys=keys, scope=scope, limit=MOST_AT_ONCE):
+    given: dict[str, Any] = {"keys": keys, "scope": scope, "limit": MOST_AT_ONCE, "meaning": meaning}
+    while page := list_deliveries(connection, slug, wanted, **given):
         yield from page
         wanted = replace(wanted, after=(page[-1].listed.run, page[-1].listed.delivery))
 
 
-def _line(one: Listed, keys: KeyRing) -> Line:
+def _line(one: Listed, keys: KeyRing, meaning: Meaning) -> Line:
+    advice = meaning(one.account, one.code) if one.code and one.state in _GONE_WRONG else None
     if one.sealed is None or one.key_version is None:
-        return Line(one, None)
+        return Line(one, None, advice)
     value = keys.open(one.sealed, one.key_version)
-    return Line(one, mask_email(value) if one.channel is Channel.EMAIL else mask_phone(value))
+    return Line(one, mask_email(value) if one.channel is Channel.EMAIL else mask_phone(value), advice)
 
 
 def _local(moment: datetime | None, zone: ZoneInfo) -> str | None:

@@ -21,7 +21,10 @@ from outreach.domain.schedule import BeforeCase, next_occurrence
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
 from outreach.domain.trial import accounts_in_trial
-from outreach.store import campaigns, circuits, moves, runs
+from outreach.reach import errors
+from outreach.reach.errors import Trouble
+from outreach.reach.explanations import Meaning, no_meaning
+from outreach.store import campaigns, circuits, error_counts, moves, runs
 from outreach.store import status as store
 from outreach.store.accounts import AccountState
 from outreach.store.campaigns import Campaign
@@ -54,6 +57,7 @@ class RunStatus:
     deliveries: Counts
     waits_until: datetime | None = None
     trial: bool = False
+    errors: tuple[Trouble, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -68,6 +72,7 @@ class RunStatus:
             "cost": self.cost,
             "deliveries": dict(self.deliveries),
             "waits_until": None if self.waits_until is None else self.waits_until.isoformat(),
+            "errors": [one.to_json() for one in self.errors],
         }
 
 
@@ -120,6 +125,7 @@ class Status:
     ill_accounts: tuple[IllAccount, ...] = ()
     trial: bool = False
     trial_accounts: tuple[str, ...] = ()
+    errors: tuple[Trouble, ...] = ()
 
     @property
     def gone_out(self) -> int:
@@ -150,6 +156,7 @@ class Status:
                 for one in self.paused_accounts
             ],
             "ill_accounts": [one.to_json() for one in self.ill_accounts],
+            "errors": [one.to_json() for one in self.errors],
         }
 
 
@@ -161,11 +168,12 @@ def status(
     scope: Scope,
     previous: Status | None = None,
     accounts: Mapping[str, Account] | None = None,
+    meaning: Meaning = no_meaning,
 ) -> Status:
     """Read a campaign's standing; raises NotFound.
 
     `previous` is the reading before (of the same caller), from which the rate is reckoned; `accounts`, where given,
-    tells which of them are in trial mode.
+    tells which of them are in trial mode. `meaning`: the providers' words for their codes.
     """
     campaign = campaigns.get(connection, slug)
     n = campaign.approved_version or campaign.version
@@ -174,12 +182,15 @@ def status(
     given = runs.of_campaign(connection, slug)
     standing = store.standing(connection, given, scope=scope)
     counted = standing.deliveries
+    wrong = error_counts.counted(connection, [run.id for run in given], scope=scope)
+    by_run = errors.by_run(wrong, meaning)
     channels = sorted({channel for _, channel, _ in counted})
     deliveries = _counts(counted.items())
     reading = Status(
         campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
         by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
-        runs=tuple(_run(run, standing, scope, now, zone) for run in given), coming=_coming(campaign, definition, now),
+        runs=tuple(replace(_run(run, standing, scope, now, zone), errors=by_run.get(run.id, ())) for run in given),
+        coming=_coming(campaign, definition, now), errors=errors.troubles(wrong, meaning),
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
         launched_at=campaign.launched_at, trial=campaign.trial,
         trial_accounts=accounts_in_trial(definition, accounts or {}),

@@ -14,7 +14,7 @@ from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
 from outreach.store import heirs
 from outreach.store.campaigns import TESTS
 from outreach.store.consent_sql import agreed_to_advertising
-from outreach.store.deliveries import COUNTED, MAY_HAVE_LEFT, SHARDS
+from outreach.store.deliveries import COUNTED, ERRORS_COUNTED, MAY_HAVE_LEFT, SHARDS
 from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, TEST_JOIN, recipient
 from outreach.store.trial import is_listed
 
@@ -118,7 +118,7 @@ WITH picked AS MATERIALIZED (
     ) p ORDER BY r.place LIMIT :limit
 ),
 judged AS MATERIALIZED (
-    SELECT d.run_id, d.id, {_ONE_OF[tests]},
+    SELECT d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
         a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
         r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
         CASE
@@ -160,9 +160,11 @@ changed AS (
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind,
         j.occupation, j.moved, j.doubtful, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind,
-        j.languages, j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark
+        j.languages, j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark,
+        d.account, d.code, j.was_reason, j.was_code
 ),
-{COUNTED}
+{COUNTED},
+{ERRORS_COUNTED}
 SELECT changed.*, clock_timestamp() AS at, extract(epoch FROM expires_at - :now) AS patience_s FROM changed
 """
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from outreach.domain.states import RANK, DeliveryState, sources
+from outreach.domain.states import RANK, TROUBLES, DeliveryState, sources
 from outreach.store import visits
 
 SHARDS = 16
@@ -32,6 +32,29 @@ COUNTED = """
         ORDER BY run_id, channel, state
         ON CONFLICT (run_id, channel, state, shard) DO UPDATE SET n = run_counts.n + excluded.n
     )
+"""
+
+_IN_TROUBLE = ", ".join(f"'{reason}'" for reason in TROUBLES)
+
+ERRORS_COUNTED = f"""
+    troubles AS (
+        SELECT run_id, account, channel, was AS state, was_reason AS reason, was_code AS code, -1 AS n FROM changed
+        WHERE was IN ('failed', 'unknown') OR (was = 'planned' AND was_reason IN ({_IN_TROUBLE}))
+        UNION ALL
+        SELECT run_id, account, channel, state, reason, code, 1 FROM changed
+        WHERE state IN ('failed', 'unknown') OR (state = 'planned' AND reason IN ({_IN_TROUBLE}))
+    ),
+    troubled AS (
+        INSERT INTO error_counts (run_id, account, channel, state, reason, code, shard, n)
+        SELECT run_id, account, channel, state, coalesce(reason, ''), coalesce(code, ''), :shard, sum(n) FROM troubles
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(n) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (run_id, account, channel, state, reason, code, shard)
+            DO UPDATE SET n = error_counts.n + excluded.n
+    )
+"""
+"""The same for what failed, is unknown or was put off, by the provider's code: so nobody has to look at deliveries.
+
+`changed` has `account`, `reason` and `code` as they are, `was_reason` and `was_code` as they were.
 """
 
 _UNSPENT = """
@@ -87,12 +110,13 @@ WITH input AS MATERIALIZED (
         resend_until)
 ),
 held AS MATERIALIZED (
-    SELECT d.run_id, d.id, d.state, d.recipient_kind, d.resend_until
+    SELECT d.run_id, d.id, d.state, d.reason, d.code, d.recipient_kind, d.resend_until
     FROM deliveries d JOIN input i ON i.run_id = d.run_id AND i.id = d.id
     ORDER BY d.run_id, d.id FOR UPDATE OF d
 ),
 verdict AS MATERIALIZED (
-    SELECT i.run_id, i.id, h.state AS was, i.reason, i.code, i.provider_id, i.part, i.delay, i.refund, i.proves,
+    SELECT i.run_id, i.id, h.state AS was, h.reason AS was_reason, h.code AS was_code, i.reason, i.code,
+        i.provider_id, i.part, i.delay, i.refund, i.proves,
         i.child_id, i.attempt, i.generation, least(i.resend_until, h.resend_until) AS resend_until,
         r.wait_s, r.mode, cardinality(r.steps) AS steps,
         CASE WHEN i.state = 'failed' AND i.reason IN ('transient', 'content', 'window_closed')
@@ -133,9 +157,10 @@ changed AS (
         AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
         AND (v.state, v.was) IN {_ALLOWED}  -- of the row as it was locked: joined to d.state, a waiting change is lost
     RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
-        d.state, v.was, d.proved
+        d.state, v.was, d.proved, d.account, d.reason, d.code, v.was_reason, v.was_code
 ),
 {COUNTED},
+{ERRORS_COUNTED},
 {_REACHED},
 unreached AS (
     DELETE FROM reached USING changed c
@@ -297,7 +322,7 @@ def advance_where(
     """
     statement = f"""
         WITH picked AS MATERIALIZED (
-            SELECT d.run_id, d.id, d.state FROM deliveries d
+            SELECT d.run_id, d.id, d.state, d.reason, d.code FROM deliveries d
             WHERE ({condition}) AND d.state = ANY(CAST(:sources AS text[]))
             LIMIT :limit FOR UPDATE OF d SKIP LOCKED
         ),
@@ -308,10 +333,11 @@ def advance_where(
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id AND d.state = p.state
             RETURNING d.run_id, d.channel, d.state,
                 CASE WHEN d.recipient_kind = 'contact' THEN d.fingerprint END AS fingerprint, d.due_at, d.attempt,
-                p.state AS was
+                p.state AS was, d.account, d.reason, d.code, p.reason AS was_reason, p.code AS was_code
         ),
         {_UNSPENT},
-        {COUNTED}
+        {COUNTED},
+        {ERRORS_COUNTED}
         SELECT count(*) FROM changed
     """
     bound = {
@@ -335,7 +361,7 @@ def retry(connection: Connection, run: int, state: DeliveryState, *, now: dateti
     connection.execute(text("SELECT 1 FROM runs WHERE id = :run FOR UPDATE"), {"run": run})
     statement = f"""
         WITH picked AS MATERIALIZED (
-            SELECT d.run_id, d.id, d.state FROM deliveries d
+            SELECT d.run_id, d.id, d.state, d.reason, d.code FROM deliveries d
             WHERE d.run_id = :run AND d.state = :wanted AND d.state IN ('failed', 'unknown')
                 AND d.recipient_kind = 'contact' FOR UPDATE OF d
         ),
@@ -345,9 +371,11 @@ def retry(connection: Connection, run: int, state: DeliveryState, *, now: dateti
                 cascade_at = NULL, child_id = NULL, lease_until = NULL, provider_id = NULL, closes_at = NULL,
                 resend_until = NULL
             FROM picked p WHERE d.run_id = p.run_id AND d.id = p.id
-            RETURNING d.run_id, d.channel, d.state, p.state AS was
+            RETURNING d.run_id, d.channel, d.state, p.state AS was, d.account, d.reason, d.code,
+                p.reason AS was_reason, p.code AS was_code
         ),
-        {COUNTED}
+        {COUNTED},
+        {ERRORS_COUNTED}
         SELECT count(*) FROM changed
     """
     values = {"run": run, "wanted": str(state), "now": now, "until": until, "shard": 0}

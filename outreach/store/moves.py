@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from outreach.domain.accounts import Account
 from outreach.domain.states import Reason
 from outreach.domain.words import Channel
+from outreach.store.deliveries import ERRORS_COUNTED
 from outreach.store.sharing import choice, choice_values
 
 _MOVABLE = """
@@ -25,9 +26,15 @@ _MOVED = """
         next_attempt_at = CASE WHEN d.reason IN ('transient', 'throttled', 'misconfigured')
             THEN least(d.next_attempt_at, CAST(:now AS timestamptz)) ELSE d.next_attempt_at END
     FROM chosen c WHERE d.run_id = c.run_id AND d.id = c.id AND d.state = 'planned' AND d.resend_until IS NULL
-    RETURNING d.account, d.lane
+    RETURNING d.run_id, d.channel, d.state, d.account AS given_to, d.lane, d.reason, d.code, c.was_account,
+        c.was_reason, c.was_code
 """
 """What only waited for its old account's sake is due at once; its tries there do not count at the new one."""
+_COUNTED = f"""
+    changed AS (SELECT *, was_account AS account, 'planned' AS was FROM moved),
+    {ERRORS_COUNTED}
+"""
+"""The old account's trouble is over; there is none at the new one yet."""
 
 
 def share_out(
@@ -41,7 +48,8 @@ def share_out(
     """
     statement = f"""
         WITH chosen AS MATERIALIZED (
-            SELECT d.run_id, d.id, s.account FROM deliveries d JOIN runs r ON r.id = d.run_id
+            SELECT d.run_id, d.id, s.account, d.account AS was_account, d.reason AS was_reason, d.code AS was_code
+            FROM deliveries d JOIN runs r ON r.id = d.run_id
             LEFT JOIN units u ON u.code = d.unit_code
             CROSS JOIN LATERAL (
                 SELECT {choice(channel, accounts)} AS account
@@ -51,15 +59,16 @@ def share_out(
                 AND (:to = '' OR s.account = :to)
             LIMIT :limit OFFSET :keep FOR UPDATE OF d SKIP LOCKED
         ),
-        moved AS ({_MOVED})
-        SELECT account, lane, count(*) AS n FROM moved GROUP BY account, lane
+        moved AS ({_MOVED}),
+        {_COUNTED}
+        SELECT given_to, lane, count(*) AS n FROM moved GROUP BY given_to, lane
     """
     values = {
         **choice_values(channel, accounts, resting),
         "channel": str(channel), "of": list(of), "to": to, "limit": limit, "keep": keep, "now": now,
-        "reason": str(Reason.MOVED),
+        "reason": str(Reason.MOVED), "shard": 0,
     }  # fmt: skip
-    return {(row.account, row.lane): row.n for row in connection.execute(text(statement), values)}
+    return {(row.given_to, row.lane): row.n for row in connection.execute(text(statement), values)}
 
 
 def lend(
@@ -71,7 +80,9 @@ def lend(
     """
     statement = f"""
         WITH chosen AS MATERIALIZED (
-            SELECT d.run_id, d.id, CAST(:account AS text) AS account FROM deliveries d JOIN runs r ON r.id = d.run_id
+            SELECT d.run_id, d.id, CAST(:account AS text) AS account, d.account AS was_account,
+                d.reason AS was_reason, d.code AS was_code
+            FROM deliveries d JOIN runs r ON r.id = d.run_id
             LEFT JOIN units u ON u.code = d.unit_code
             WHERE d.account = ANY(CAST(:of AS text[])) AND {_MOVABLE} AND d.next_attempt_at <= :now
                 AND (:path = '' OR starts_with(u.path, :path))
@@ -79,12 +90,13 @@ def lend(
                     AND o.state = 'planned' AND o.next_attempt_at <= :now AND q.state = 'sending')
             LIMIT :most FOR UPDATE OF d SKIP LOCKED
         ),
-        moved AS ({_MOVED})
+        moved AS ({_MOVED}),
+        {_COUNTED}
         SELECT count(*) FROM moved
     """
     values = {
         "channel": str(channel), "account": account.name, "path": account.unit, "of": list(of), "now": now,
-        "most": most, "reason": str(Reason.MOVED),
+        "most": most, "reason": str(Reason.MOVED), "shard": 0,
     }  # fmt: skip
     return int(connection.execute(text(statement), values).scalar_one())
 

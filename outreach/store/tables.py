@@ -384,6 +384,55 @@ arrivals = Table(
     Index("ix_arrivals_waiting", "seen_at", postgresql_where=text("why IS NOT NULL")),
 )
 
+inbound = Table(
+    "inbound",
+    metadata,
+    # What citizens wrote that was no STOP, START or token; sender and text are sealed under `key_version`.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("event_key", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("sender", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("contacts", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    Column("at", Moment, nullable=False),
+    # The delivery it answers, where that can be told.
+    Column("run_id", BigInteger),
+    Column("delivery_id", BigInteger),
+    _text("state", "new"),
+    Column("settled_at", Moment),
+    _text("settled_by"),
+    UniqueConstraint("account", "event_key"),
+    Index("ix_inbound_at", "at"),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    # The one answer to each refusal (Decree 91/2020); the sealed address is forgotten once it is settled.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("event_key", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("value", LargeBinary),
+    _text("state", "planned"),
+    Column("made_at", Moment, nullable=False),
+    Column("next_attempt_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column("child_id", BigInteger),
+    Column("lease_until", Moment),
+    _text("code"),
+    Column("settled_at", Moment),
+    UniqueConstraint("account", "event_key"),
+    Index("ix_confirmations_fingerprint_channel", "fingerprint", "channel"),
+    Index("ix_confirmations_open", "next_attempt_at", postgresql_where=text("state IN ('planned', 'sending')")),
+)
+
 contact_ledger = Table(
     "contact_ledger",
     metadata,
@@ -487,6 +536,21 @@ run_counts = Table(
     Column("run_id", BigInteger, primary_key=True),
     Column("channel", Text, primary_key=True),
     Column("state", Text, primary_key=True),
+    Column("shard", SmallInteger, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "50"},
+)
+
+error_counts = Table(
+    "error_counts",
+    metadata,
+    # What failed, is unknown or was put off, by the provider's code ("" for none), kept as run_counts is.
+    Column("run_id", BigInteger, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
     Column("shard", SmallInteger, primary_key=True),
     Column("n", BigInteger, nullable=False),
     postgresql_with={"fillfactor": "50"},

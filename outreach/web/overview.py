@@ -16,10 +16,13 @@ from sqlalchemy import Connection
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
+from outreach.reach.errors import Trouble, troubles
+from outreach.reach.explanations import Meaning
 from outreach.runtime import Runtime
-from outreach.store import accounts, campaigns, runs, status
+from outreach.store import accounts, campaigns, error_counts, runs, status
 
 _FRESH_S = 2.0
+_ERRORS_SHOWN = 8
 
 
 class Group(StrEnum):
@@ -49,13 +52,14 @@ GROUPS: Mapping[DeliveryState, Group] = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a campaign is. `runs` and `groups` count runs and deliveries."""
+    """How far a campaign is. `runs` and `groups` count runs and deliveries; `errors`: what went wrong most often."""
 
     title: str
     state: CampaignState
     runs: Mapping[RunState, int]
     groups: Mapping[Group, int]
     trial: bool = False
+    errors: tuple[Trouble, ...] = ()
 
     @property
     def total(self) -> int:
@@ -110,7 +114,7 @@ class Overviews:
 
 def _look(runtime: Runtime) -> Overview:
     with runtime.engine.connect() as connection:
-        seen = tuple(_progress(connection, campaign) for campaign in campaigns.in_states(connection))
+        seen = tuple(_progress(connection, campaign, runtime.meaning) for campaign in campaigns.in_states(connection))
         paused = accounts.paused(connection)
     known = set(runtime.accounts)
     return Overview(
@@ -120,12 +124,16 @@ def _look(runtime: Runtime) -> Overview:
     )  # fmt: skip
 
 
-def _progress(connection: Connection, campaign: campaigns.Campaign) -> Progress:
+def _progress(connection: Connection, campaign: campaigns.Campaign, meaning: Meaning) -> Progress:
     made = runs.of_campaign(connection, campaign.slug)
     groups: Counter[Group] = Counter()
     for (_, _, state), n in status.standing(connection, made, scope=EVERYTHING).deliveries.items():
         groups[GROUPS[DeliveryState(state)]] += n
-    return Progress(campaign.title, campaign.state, Counter(run.state for run in made), groups, campaign.trial)
+    wrong = troubles(error_counts.counted(connection, [run.id for run in made], scope=EVERYTHING), meaning)
+    return Progress(
+        campaign.title, campaign.state, Counter(run.state for run in made), groups, campaign.trial,
+        wrong[:_ERRORS_SHOWN],
+    )  # fmt: skip
 
 
 def _interest(progress: Progress) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from outreach.domain.clock import VirtualClock
 from outreach.domain.privacy import KeyRing
@@ -124,3 +124,49 @@ def test_what_is_out_is_counted_before_a_cancellation(sent: Commands) -> None:
     said = sent("campaign", "cancel", "thu", "--json")
     assert said.json()["state"] == "cancelled"
     assert "2 messages are already out and stay out" in said.err
+
+
+ACCOUNTS = """
+[accounts.sms-main]
+channel = "sms"
+provider = "twilio"
+account_sid = "AC00000000000000000000000000000000"
+auth_token = "a token"
+from = "+15005550006"
+"""
+
+
+@pytest.fixture
+def refused(sent: Commands, engine: Engine, tmp_path: Path) -> Commands:
+    """The one who failed had a wrong number."""
+    with engine.begin() as connection:
+        for table in ("deliveries", "error_counts"):
+            connection.execute(text(f"UPDATE {table} SET code = '21211', reason = 'rejected' WHERE state = 'failed'"))
+    file = tmp_path / "accounts.toml"
+    file.write_text(ACCOUNTS)
+    return sent.changed(accounts=file)
+
+
+def test_the_status_says_what_went_wrong_and_what_to_do(refused: Commands) -> None:
+    by_state = {one["state"]: one for one in refused("campaign", "status", "thu", "--json").json()["errors"]}
+    assert (by_state["failed"]["code"], by_state["failed"]["n"]) == ("21211", 1)
+    assert by_state["failed"]["vi"]["what"] == "Số điện thoại không đúng."
+    assert (by_state["unknown"]["code"], by_state["unknown"]["n"]) == ("", 1)
+    shown = " ".join(refused("campaign", "status", "thu").err.split())
+    assert "what went wrong" in shown
+    assert "Số điện thoại" in shown
+
+
+def test_the_list_explains_the_providers_code_beside_our_reason(refused: Commands, tmp_path: Path) -> None:
+    (one,) = refused("deliveries", "list", "thu", "--state", "failed", "--json").json()["deliveries"]
+    assert one["advice"]["en"]["what"] == "The phone number is not valid."
+    assert one["explanation"]["vi"]["what"]
+    file = tmp_path / "list.csv"
+    refused("deliveries", "list", "thu", "--state", "failed", "--csv", file)
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        (row,) = csv.DictReader(lines)
+    assert (row["Mã của nhà cung cấp"], row["Ý nghĩa của mã"][:24]) == ("21211", "Số điện thoại không đúng")
+    (fine,) = refused("deliveries", "list", "thu", "--state", "delivered", "--channel", "sms", "--json").json()[
+        "deliveries"
+    ]
+    assert fine["advice"] is None

@@ -9,6 +9,7 @@ import pytest
 import redis
 from web_site import ACCOUNTS, PUBLIC_URL, Site, serving
 
+from outreach import wiring
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.receipts.receiver import Receiver
@@ -38,7 +39,7 @@ def runtime(world: World, accounts: Accounts, database_url: str, redis_url: str)
     yield Runtime(
         settings=Settings(public_url=PUBLIC_URL), database_url=database_url, redis_url=redis_url, engine=engine,
         redis=client, keys=world.keys, clock=world.clock, accounts=accounts.known, sending=_nothing_is_sent,
-        receiver=receiver,
+        receiver=receiver, meaning=wiring.meanings(accounts.known),
     )  # fmt: skip
     engine.dispose()
     client.close()

@@ -15,6 +15,8 @@ from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.runtime import Runtime
 from outreach.store import accounts as account_store
+from outreach.store import deliveries
+from outreach.store.deliveries import Change
 from outreach.web.language import Language
 from outreach.web.overview import GROUPS, Group
 from outreach.web.words import WORDS
@@ -112,6 +114,25 @@ def test_it_needs_no_script_and_no_other_host(site: Site, launched: World) -> No
     style = site.get(page.split('rel="stylesheet" href="', 1)[1].split('"', 1)[0])
     assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert "url(" not in style.text
+
+
+def test_it_says_what_went_wrong_and_what_to_do_in_both_languages(site: Site, launched: World) -> None:
+    codes = {"Nguyễn Văn An": "21211", "Trần Thị Bình": "+84987654321"}
+    for state in (DeliveryState.SENDING, DeliveryState.FAILED):
+        failed = state is DeliveryState.FAILED
+        changes = [
+            Change(row.run_id, row.id, state, reason="rejected", code=codes[row.name] if failed else None)
+            for row in launched.rows("d.address_id IS NOT NULL")
+        ]
+        with launched.engine.begin() as connection:
+            deliveries.advance(connection, changes, now=launched.clock.now())
+    vietnamese, english = site.get("/").text, site.get("/?lang=en").text
+    assert "Vì sao không tới được, và cần làm gì" in vietnamese
+    assert "Số điện thoại không đúng." in vietnamese
+    assert "The phone number is not valid." in english
+    assert "Check the phone number in the list" in english
+    assert "21211" in vietnamese
+    assert "987654321" not in vietnamese + english
 
 
 def test_every_state_has_its_place_and_every_word_both_languages() -> None:
