@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import redis
 from sqlalchemy import Engine
 
+from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.recovery import Recovery
@@ -21,11 +22,12 @@ from outreach.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a worker child sends and recovers with, and keeps tokens fresh."""
+    """What a worker child sends and recovers with, keeps tokens fresh and confirms refusals."""
 
     dispatcher: Dispatcher
     recovery: Recovery
     freshness: Freshness
+    confirming: Confirming
 
 
 @dataclass(frozen=True, slots=True)

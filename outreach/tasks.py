@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 DRAIN = "outreach.drain"
 RECOVER = "outreach.recover"
 KEEP_FRESH = "outreach.keep_fresh"
+CONFIRM = "outreach.confirm"
 _HINT_LIVES = 30
 """Seconds after which a hint that nobody took counts as lost."""
 
@@ -81,6 +82,13 @@ class Hints:
         self._send(KEEP_FRESH, Lane.REPLY)
         return True
 
+    def confirm(self) -> bool:
+        """Hint that refusals are to be confirmed, unless a hint is on its way."""
+        if not self._client.set(_CONFIRMING, 1, nx=True, ex=_HINT_LIVES):
+            return False
+        self._send(CONFIRM, Lane.REPLY)
+        return True
+
     def taken(self, account: str, lane: Lane, *, alone: bool) -> None:
         """The hint has been taken: another may follow, at once or (`alone`) when this child is done or dead."""
         if alone:
@@ -99,6 +107,10 @@ class Hints:
     def freshening(self) -> None:
         """The hint to renew tokens has been taken."""
         self._client.delete(_FRESHNESS)
+
+    def confirming(self) -> None:
+        """The hint to confirm refusals has been taken."""
+        self._client.delete(_CONFIRMING)
 
     def _send(self, name: str, lane: Lane, *args: str | bool) -> None:
         self._app.send_task(name, args=args, queue=str(lane), ignore_result=True)
@@ -121,6 +133,11 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
     def keep_fresh() -> None:
         _quietly(hints.freshening)
         sending().freshness.keep()
+
+    @app.task(name=CONFIRM, bind=False)  # type: ignore[untyped-decorator]
+    def confirm() -> None:
+        _quietly(hints.confirming)
+        sending().confirming.work()
 
 
 def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
@@ -147,6 +164,7 @@ def _key(account: str, lane: Lane) -> str:
 
 
 _FRESHNESS = "outreach:hint:tokens"
+_CONFIRMING = "outreach:hint:confirm"
 
 
 def _recovery(unknown: bool) -> str:
