@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import redis
 
+from channels.contract import Inbound
 from outreach import wiring
 from outreach.domain.words import Lane
 from outreach.local.embedded import Servers
+from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.store import accounts
 from outreach.tasks import Hints, celery_app
-from outreach.ticks import expire, plan_due, retain, sweep, ticks
+from outreach.ticks import confirm, expire, plan_due, retain, sweep, ticks
 from tests.world import World
 
 CAMPAIGN = """
@@ -122,3 +124,13 @@ def test_the_scheduler_hints_at_the_tokens(runtime: Runtime, hints: Hints, redis
     by_name = {tick.name: tick for tick in ticks(runtime, hints, runtime.receiver())}
     by_name["tokens"].run()
     assert waiting(redis_url, Lane.REPLY) == 1
+
+
+def test_a_refusal_to_be_confirmed_is_hinted_once(world: World, runtime: Runtime, hints: Hints, redis_url: str) -> None:
+    assert confirm(runtime, hints) is False
+    receiver = Receiver(world.engine, {}, world.accounts, world.keys, world.clock)
+    receiver.take("sms-main", [Inbound("k1", world.clock.now(), sender="+84912000001", text="TC")])
+    assert [confirm(runtime, hints) for _ in range(3)] == [True, False, False]
+    assert waiting(redis_url, Lane.REPLY) == 1
+    hints.confirming()
+    assert confirm(runtime, hints) is True
