@@ -202,9 +202,13 @@ class Inbound(Event):
 
 @dataclass(frozen=True, slots=True)
 class OptOut(Event):
-    """A citizen refused further messages at `sender` (an address), by the provider's own means."""
+    """A citizen refused further messages at `sender` (an address), by the provider's own means.
+
+    `confirmed`: the provider has told them itself that it is done.
+    """
 
     sender: str = ""
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

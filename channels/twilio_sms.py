@@ -193,7 +193,7 @@ class TwilioSms:
         if not sender or "Body" not in form:
             raise ValueError("a message from Twilio has From and Body")
         if form.get("OptOutType", "").upper() == "STOP":
-            return [OptOut(f"{sid}:stop", request.received_at, provider_id=sid, sender=sender)]
+            return [OptOut(f"{sid}:stop", request.received_at, provider_id=sid, sender=sender, confirmed=True)]
         return [Inbound(f"{sid}:inbound", request.received_at, provider_id=sid, sender=sender, text=form["Body"])]
 
     async def aclose(self) -> None:

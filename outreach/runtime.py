@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import redis
 from sqlalchemy import Engine
 
+from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.recovery import Recovery
@@ -22,12 +23,13 @@ from outreach.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a worker child sends and recovers with, keeps tokens fresh, and asks accounts that call nobody."""
+    """What a worker child sends, recovers, keeps tokens fresh, asks who calls nobody and confirms refusals with."""
 
     dispatcher: Dispatcher
     recovery: Recovery
     freshness: Freshness
     poller: Poller
+    confirming: Confirming
 
 
 @dataclass(frozen=True, slots=True)

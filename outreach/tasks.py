@@ -19,6 +19,7 @@ DRAIN = "outreach.drain"
 RECOVER = "outreach.recover"
 KEEP_FRESH = "outreach.keep_fresh"
 POLL = "outreach.poll"
+CONFIRM = "outreach.confirm"
 _HINT_LIVES = 30
 """Seconds after which a hint that nobody took counts as lost."""
 
@@ -89,6 +90,13 @@ class Hints:
         self._send(POLL, Lane.REPLY)
         return True
 
+    def confirm(self) -> bool:
+        """Hint that refusals are to be confirmed, unless a hint is on its way."""
+        if not self._client.set(_CONFIRMING, 1, nx=True, ex=_HINT_LIVES):
+            return False
+        self._send(CONFIRM, Lane.REPLY)
+        return True
+
     def taken(self, account: str, lane: Lane, *, alone: bool) -> None:
         """The hint has been taken: another may follow, at once or (`alone`) when this child is done or dead."""
         if alone:
@@ -111,6 +119,10 @@ class Hints:
     def polling(self) -> None:
         """The hint to ask has been taken."""
         self._client.delete(_POLL)
+
+    def confirming(self) -> None:
+        """The hint to confirm refusals has been taken."""
+        self._client.delete(_CONFIRMING)
 
     def _send(self, name: str, lane: Lane, *args: str | bool) -> None:
         self._app.send_task(name, args=args, queue=str(lane), ignore_result=True)
@@ -139,6 +151,11 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
         _quietly(hints.polling)
         sending().poller.poll_all()
 
+    @app.task(name=CONFIRM, bind=False, shared=False)  # type: ignore[untyped-decorator]
+    def confirm() -> None:
+        _quietly(hints.confirming)
+        sending().confirming.work()
+
 
 def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
     """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone."""
@@ -165,6 +182,7 @@ def _key(account: str, lane: Lane) -> str:
 
 _FRESHNESS = "outreach:hint:tokens"
 _POLL = "outreach:hint:poll"
+_CONFIRMING = "outreach:hint:confirm"
 
 
 def _recovery(unknown: bool) -> str:

@@ -15,10 +15,15 @@ from outreach.planning.sharing import share_out
 from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
-from outreach.store import arrivals, claims, deliveries, retention, test_sends
+from outreach.store import arrivals, claims, confirmations, deliveries, inbound, retention, test_sends
 from outreach.tasks import Hints
 
 EVENTS_KEPT = timedelta(days=90)
+"""Raw events, and what citizens wrote once somebody has dealt with it."""
+UNANSWERED_KEPT = timedelta(days=365)
+"""What citizens wrote and nobody has dealt with."""
+CONFIRMATIONS_KEPT = timedelta(days=365)
+"""That a refusal was confirmed; without any address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("ask", 60, lambda: hints.recover(unknown=True)),
         Tick("tokens", 600, hints.keep_fresh),
         Tick("poll", 60, hints.poll),
+        Tick("confirm", 1, lambda: confirm(runtime, hints)),
         Tick("expire", 10, lambda: expire(runtime)),
         Tick("cancelled", 5, lambda: actions.sweep_cancelled(runtime.engine, runtime.clock)),
         Tick("replay", 10, receiver.replay),
@@ -63,6 +69,13 @@ def sweep(runtime: Runtime, hints: Hints) -> int:
     return sum(hints.drain(account, lane) for account, lane in due)
 
 
+def confirm(runtime: Runtime, hints: Hints) -> bool:
+    """Hint the confirmations of refusals where one is due; returns whether a hint was sent."""
+    with runtime.engine.connect() as connection:
+        due = confirmations.waits(connection, runtime.clock.now())
+    return due and hints.confirm()
+
+
 def expire(runtime: Runtime) -> int:
     """Expire planned deliveries past their `not_after`; returns how many."""
     now = runtime.clock.now()
@@ -81,8 +94,11 @@ def expire(runtime: Runtime) -> int:
 
 
 def retain(runtime: Runtime) -> int:
-    """Purge raw events past their retention, test sends of yesterday, and what the ledger of caps needs no more."""
+    """Purge what is past its retention; returns how many raw events."""
     with runtime.engine.begin() as connection:
+        now = runtime.clock.now()
+        inbound.purge(connection, settled_before=now - EVENTS_KEPT, before=now - UNANSWERED_KEPT)
+        confirmations.purge(connection, now - CONFIRMATIONS_KEPT)
         arrivals.purge(connection, runtime.clock.now() - EVENTS_KEPT)
         retention.purge_ledger(connection, runtime.clock.now())
         test_sends.purge(connection, runtime.clock.now())

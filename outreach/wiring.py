@@ -21,6 +21,7 @@ from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.breaker import Breaker
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.child import myself
+from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
@@ -181,7 +182,10 @@ def _sending(
         lease_s=float(chosen.lease_seconds), public_url=chosen.public_url,
     )  # fmt: skip
     poller = Poller(_receiver(chosen, engine, keys, clock, accounts))
-    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller)
+    confirming = Confirming(
+        engine, Buckets(client), loop, accounts.known, keys, clock, child, float(chosen.lease_seconds)
+    )
+    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming)
 
 
 def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:

@@ -18,7 +18,7 @@ STORE = PROJECT / "outreach" / "store"
 PEOPLE = frozenset(
     {
         *("addresses", "case_reminders", "cases", "consents", "contact_ledger", "contacts", "deliveries", "reached"),
-        *("arrivals", "campaign_people", "joins", "suppressions", "unreached", "visits"),
+        *("arrivals", "campaign_people", "confirmations", "inbound", "joins", "suppressions", "unreached", "visits"),
     }
 )
 """Tables with a row for each person, or for something of a person's."""
@@ -47,6 +47,14 @@ ENGINE_ONLY: Mapping[str, str] = {
     "claims.claim": "the sending itself: works for all",
     "claims.due_lanes": "which accounts have work; gives no person",
     "claims.stranded": "recovery after a kill: works for all",
+    "confirmations.cancel": "about the sender of an event; gives nothing",
+    "confirmations.claim": "the sending itself: works for all",
+    "confirmations.give_up": "what is too late or lost: works for all; gives a number",
+    "confirmations.plan": "about the sender of an event; gives no person",
+    "confirmations.purge": "retention; gives a number",
+    "confirmations.put_off": "about one that the caller has claimed",
+    "confirmations.settle": "about one that the caller has claimed",
+    "confirmations.waits": "whether there is anything to do; gives no person",
     "consent_sql.agreed_to_advertising": "a condition of queries on contacts the caller has; gives no person",
     "deliveries.advance": "records and receipts: work for all",
     "deliveries.advance_where": "expiry and cancelling: work for whole runs",
@@ -67,6 +75,8 @@ ENGINE_ONLY: Mapping[str, str] = {
     "joins.use": "the unguessable token of an invitation is the permission",
     "joins.with_phone": "whose the phone number of an event is: works for all",
     "joins.withdrew": "writes what contacts took back; reads none",
+    "inbound.keep": "what a citizen writes is kept, whoever they are; gives nothing",
+    "inbound.purge": "retention; gives a number",
     "invented.put_people": "writes invented people; reads none",
     "invented.put_cases": "writes invented cases; reads none",
     "moves.share_out": "deliveries move between accounts: works for all; gives numbers",

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import redis
 
+from channels.contract import Inbound
 from outreach import wiring
 from outreach.domain.words import Lane
 from outreach.local.embedded import Servers
+from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.store import accounts
 from outreach.tasks import Hints, celery_app
-from outreach.ticks import expire, plan_due, retain, sweep, ticks
+from outreach.ticks import confirm, expire, plan_due, retain, sweep, ticks
 from tests.world import World
 
 CAMPAIGN = """
@@ -134,3 +136,13 @@ def test_accounts_that_call_nobody_are_asked_by_one_hint_at_a_time(
     assert waiting(redis_url, Lane.REPLY) == 1
     hints.polling()
     assert hints.poll()
+
+
+def test_a_refusal_to_be_confirmed_is_hinted_once(world: World, runtime: Runtime, hints: Hints, redis_url: str) -> None:
+    assert confirm(runtime, hints) is False
+    receiver = Receiver(world.engine, {}, world.accounts, world.keys, world.clock)
+    receiver.take("sms-main", [Inbound("k1", world.clock.now(), sender="+84912000001", text="TC")])
+    assert [confirm(runtime, hints) for _ in range(3)] == [True, False, False]
+    assert waiting(redis_url, Lane.REPLY) == 1
+    hints.confirming()
+    assert confirm(runtime, hints) is True

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut
+from outreach.domain.invitation import tokens_in
 from outreach.domain.opt_out import is_opt_in, is_opt_out
 from outreach.receipts import refusing
 from outreach.receipts.joining import Joining
-from outreach.store import arrivals
+from outreach.store import arrivals, inbound
+
+LONGEST = 4000
+"""Characters that are kept of what a citizen wrote."""
 
 
 def hear(joining: Joining, event: Event) -> None:
@@ -23,17 +27,37 @@ def hear(joining: Joining, event: Event) -> None:
 
 
 def _written(joining: Joining, event: Inbound) -> None:
-    if is_opt_out(event.text):
+    if is_opt_out(event.text, brands=(joining.account.public_name,)):
         _refuse(joining, event)
     elif is_opt_in(event.text):
         _agree(joining, event)
     else:
         joining.bring(event.sender, event.text, event.at, event.event_key, _evidence(joining, event))
+        _keep(joining, event)
 
 
 def _refuse(joining: Joining, event: Inbound | OptOut) -> None:
-    at = min(event.at, joining.now)
-    refusing.refuse(joining.connection, joining.account, joining.channel, joining.sealed(event.sender), at=at)
+    """Bar the address at once, and confirm it where the provider has not done so itself."""
+    at, sender = min(event.at, joining.now), joining.sealed(event.sender)
+    held = refusing.refuse(joining.connection, joining.account, joining.channel, sender, at=at)
+    confirmed = isinstance(event, OptOut) and event.confirmed
+    if held and not confirmed:
+        refusing.confirm(
+            joining.connection, joining.account, joining.channel, sender, event.event_key, at=at, now=joining.now
+        )
+
+
+def _keep(joining: Joining, event: Inbound) -> None:
+    """Keep what a citizen wrote for people to read, unless it is nothing but a token."""
+    words = event.text.split()
+    if not words or all(next(tokens_in(word), "") for word in words):
+        return
+    channel = joining.channel or joining.account.channels[0]
+    body = joining.keys.seal(event.text[:LONGEST])
+    at, sender = min(event.at, joining.now), joining.sealed(event.sender)
+    inbound.keep(
+        joining.connection, inbound.Written(joining.account.name, event.event_key, channel, sender, body, at)
+    )  # fmt: skip
 
 
 def _agree(joining: Joining, event: Inbound) -> None:

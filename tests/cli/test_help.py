@@ -21,6 +21,7 @@ SUBCOMMANDS = {
         *("cancel", "release", "status", "try"),
     ],
     "deliveries": ["list", "retry"],
+    "inbound": ["list", "show", "mark"],
     "scripts": ["confirm"],
     "target": ["set", "unset", "list", "history"],
     "visits": ["list", "record", "import", "undo", "recorded"],

@@ -27,9 +27,8 @@ REFUSALS = (
 MESSAGES = (
     *("Không hủy lịch hẹn của tôi", "khong huy lich hen cua toi", "Hủy lịch hẹn", "Tôi muốn hủy hồ sơ"),
     *("Xin hủy lịch hẹn", "Không", "Không từ chối", "không dừng", "Không hủy", "Không hủy nhé", "Đừng hủy"),
-    "đừng dừng",
-    *("don't stop", "Đúng", "Đúng ạ", "đúng rồi", "Dung roi", "Dùng", "đứng", "Dạ đúng ạ", "Da dung a", "vang dung"),
-    "Đúng tin này",
+    *("đừng dừng", "don't stop", "Đúng", "Đúng ạ", "đúng rồi", "Dung roi", "Dùng", "đứng", "Dạ đúng ạ", "Da dung a"),
+    *("vang dung", "Đúng tin này"),
     *("Hủy à?", "Dừng ở đâu?", "Từ chối là sao?", "Bị từ chối", "Hồ sơ bị từ chối", "Vì sao từ chối hồ sơ của tôi?"),
     *("Cảm ơn", "Xin hỏi mấy giờ mở cửa?", "Tôi không nhận được tin", "Không nhận được tin nhắn", "tin nhắn này là gì"),
     *("stop bus", "bus stop", "the end of the road", "TCB", "tcvn", "STOPS", "huyện", "Huy Hoàng", "Dung Nguyễn"),
