@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from channels.abilities import Tokens
 from channels.contract import ErrorKind, SendError
+from outreach.dispatch.token_journal import TokenJournal
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.store import account_tokens
@@ -49,6 +50,7 @@ class Vaults:
 
     engine: Engine
     keys: KeyRing
+    journal: TokenJournal | None = None
     pauses: Sequence[float] = _AGAIN
     later: float = _LATER
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -64,6 +66,7 @@ class AccountVault:
     def __init__(self, process: Vaults, account: str, first_refresh_token: str) -> None:
         self._engine = process.engine
         self._keys = process.keys
+        self._journal = process.journal
         self._pauses = process.pauses
         self._later = process.later
         self._gate = process.gate
@@ -144,9 +147,13 @@ class AccountVault:
             pair = self._opened(stored)
             if pair.refresh == stale.refresh:
                 # One that could not be stored is not asked for again: its forerunner is used up.
-                fresh = self._won.get(pair.refresh) or await refresh(pair)
+                fresh = self._won.get(pair.refresh) or self._taken_down(pair) or await refresh(pair)
+                if self._journal is not None and pair.refresh not in self._won:
+                    self._journal.write(self._account, pair, fresh)  # before anything else is waited for
                 self._won = {pair.refresh: fresh}
                 await asyncio.to_thread(self._store, connection, stored, fresh)
+                if self._journal is not None:
+                    self._journal.forget(self._account)
                 log.info("tokens renewed: account=%s until=%s", self._account, fresh.expires_at.isoformat())
                 pair = fresh
             self._won = {}
@@ -154,6 +161,13 @@ class AccountVault:
             await asyncio.to_thread(connection.close)
         self._remembered = pair
         return pair
+
+    def _taken_down(self, pair: Tokens) -> Tokens | None:
+        """What followed the pair, where whoever was given it was killed before it could be committed."""
+        found = None if self._journal is None else self._journal.successor(self._account, pair)
+        if found is not None:
+            log.warning("a token taken down before a kill is used: account=%s", self._account)
+        return found
 
     def _lasting(self) -> Tokens | None:
         """The remembered pair, unless it is about to end."""

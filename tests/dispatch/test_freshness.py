@@ -16,6 +16,7 @@ from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.vault import Vaults
 from outreach.domain.privacy import KeyRing
 from outreach.domain.words import Channel
+from outreach.store import accounts as account_store
 from tests.channels.zalo_server import PRIVATE, ZaloServer, serving, zalo
 from tests.world import STATION, account
 
@@ -66,3 +67,20 @@ def test_a_token_service_that_is_away_pauses_nothing(freshness: Freshness, serve
     server.token_answer = web.Response(status=503)
     assert freshness.keep() == 0
     assert paused(engine) == []
+
+
+def test_an_account_whose_token_is_found_again_goes_back_into_service(
+    freshness: Freshness, server: ZaloServer, engine: Engine
+) -> None:
+    server.number = 5
+    assert freshness.keep() == 0
+    server.number = 0  # the host that had taken the pair down has it
+    assert freshness.keep() == 1
+    assert paused(engine) == []
+
+
+def test_what_a_person_must_mend_stays_paused_though_the_token_is_fresh(freshness: Freshness, engine: Engine) -> None:
+    with engine.begin() as connection:
+        account_store.pause(connection, "zalo", code="-115", reason="out of balance")
+    assert freshness.keep() == 1
+    assert paused(engine) == [("zalo", "-115")]
