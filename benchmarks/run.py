@@ -14,7 +14,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import audience, campaigns, dispatch, machine, results
+from benchmarks import audience, campaigns, dispatch, machine, results, webhooks
 from benchmarks.measures import Pair, Parameters, Plan, Results
 from benchmarks.posting import PROVIDERS
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
@@ -61,7 +61,10 @@ def measure(asked: Parameters) -> Results:
             pairs.append(dispatch.measure_pair(here, plans[-1], engine_first=number % 2 == 0))
             say(f"pair {number}: {pairs[-1].bare.rate:,.0f}/s bare, {pairs[-1].engine.rate:,.0f}/s engine")
             rates.append(_stub_rate(here))
-    return Results(asked, described, imports, counted, plans, rates, pairs)
+        say("webhooks")
+        small = webhooks.Load(rate=100, seconds=1, flood=200)
+        answered = webhooks.measure_webhooks(here, webhooks.Load() if asked.people > 10_000 else small)
+    return Results(asked, described, imports, counted, plans, rates, pairs, answered)
 
 
 def _stub_rate(here: Site) -> float:
