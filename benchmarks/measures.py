@@ -121,6 +121,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Callbacks answered: at `rate` a second for `seconds`, then at `highest` a second from many connections at once.
+
+    `steady`, `flooded`: milliseconds of each answer; `cpu_ms`: processor milliseconds of the web for a callback.
+    """
+
+    rate: int
+    seconds: int
+    steady: Sequence[float]
+    highest: float
+    flooded: Sequence[float]
+    cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time."""
 
@@ -131,6 +146,7 @@ class Results:
     plans: Sequence[Plan]
     stub_rates: Sequence[float]
     pairs: Sequence[Pair]
+    webhooks: Webhooks
     adapters: Sequence[Alone] = ()
     mailed: Sequence[Mailed] = ()
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from benchmarks.adapters import MAIL_WANTED, WANTED
-from benchmarks.measures import ENOUGH, Pair, Results, Sent
+from benchmarks.measures import ENOUGH, Pair, Results, Sent, Webhooks
 from benchmarks.usage import QUIET
 
 _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "Valkey", "scheduler": "scheduler"}
@@ -16,8 +16,16 @@ _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "V
 
 def markdown(results: Results) -> str:
     """The whole file."""
-    parts = (_head(results), _machine(results), _stub(results), _dispatch(results), _pairs(results), _adapters(results))
-    parts += (_audience(results),)
+    parts = (
+        _head(results),
+        _machine(results),
+        _stub(results),
+        _dispatch(results),
+        _pairs(results),
+        _adapters(results),
+        _audience(results),
+        _webhooks(results),
+    )
     return "\n".join(line for part in parts for line in part)
 
 
@@ -139,6 +147,30 @@ def _audience(results: Results) -> Iterable[str]:
     yield from _table(("", ""), rows)
     counted = ((one.name, f"{one.people:,}", _spread(one.milliseconds, "{:.1f}")) for one in results.segments)
     yield from _table(("Segment, counted with addresses by channel", "people", "ms"), counted)
+
+
+def _webhooks(results: Results) -> Iterable[str]:
+    yield "## Webhooks"
+    yield ""
+    yield from _table(("", ""), webhook_rows(results.webhooks))
+
+
+def webhook_rows(found: Webhooks) -> Sequence[tuple[str, str]]:
+    """The figures of the webhooks: signed callbacks of Twilio, eSMS, Zalo and Telegram in turn, each durable first."""
+    steady, flooded = _percentiles(found.steady), _percentiles(found.flooded)
+    offered = f"{found.rate:,} callbacks/s for {found.seconds} s"
+    return (
+        *((f"{offered}, p{share} of the answer, ms", f"{took:.1f}") for share, took in steady.items()),
+        (f"{offered}, slowest, ms", f"{max(found.steady):.1f}"),
+        ("the web's processor ms a callback", f"{found.cpu_ms:.2f}"),
+        ("from 64 connections at once, callbacks/s", f"{found.highest:,.0f}"),
+        ("from 64 connections at once, p95, ms", f"{flooded[95]:.1f}"),
+    )
+
+
+def _percentiles(took: Sequence[float]) -> dict[int, float]:
+    ordered = sorted(took)
+    return {share: ordered[min(len(ordered) - 1, len(ordered) * share // 100)] for share in (50, 95, 99)}
 
 
 def _both(pairs: Sequence[Pair], figure: Callable[[Sent], float], form: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import audience, campaigns, dispatch, machine, results
+from benchmarks import audience, campaigns, dispatch, machine, results, webhooks
 from benchmarks.adapters import measure_adapters, measure_mail
 from benchmarks.measures import Pair, Parameters, Plan, Results
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
@@ -66,12 +66,14 @@ def measure(asked: Parameters) -> Results:
             say(f"pair {number}: {pairs[-1].bare.rate:,.0f}/s bare, {pairs[-1].engine.rate:,.0f}/s engine")
             rates.append(_stub_rate(here))
         say("each adapter alone")
-        alone = measure_adapters(
-            provider, messages=_size(asked, 30_000), connections=asked.connections, repeat=max(asked.repeat, _ALONE)
-            if asked.people > _QUICK else 1,
-        )  # fmt: skip
+        turns = max(asked.repeat, _ALONE) if asked.people > _QUICK else 1
+        messages = _size(asked, 30_000)
+        alone = measure_adapters(provider, messages=messages, connections=asked.connections, repeat=turns)
         mailed = measure_mail(messages=_size(asked, 5_000), repeat=asked.repeat)
-    return Results(asked, described, imports, counted, plans, rates, pairs, alone, mailed)
+        say("webhooks")
+        small = webhooks.Load(rate=100, seconds=1, flood=200)
+        answered = webhooks.measure_webhooks(here, webhooks.Load() if asked.people > _QUICK else small)
+    return Results(asked, described, imports, counted, plans, rates, pairs, answered, alone, mailed)
 
 
 def _size(asked: Parameters, whole: int) -> int:

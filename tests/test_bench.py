@@ -25,6 +25,8 @@ ROWS = (
     "import of 5,000 rows, rows/s",
     "the same file again, rows/s",
     "planning a run of 5,000 deliveries, rows/s",
+    "100 callbacks/s for 1 s, p95 of the answer, ms",
+    "from 64 connections at once, callbacks/s",
     "elderly",
     "collaborators",
     "Processor",
