@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from channels.contract import Accepted, Event, Outgoing, ReceiptState, SendError
+from channels.contract import Accepted, Capabilities, Event, Outgoing, ReceiptState, SendError
 
 
 @runtime_checkable
@@ -17,6 +17,16 @@ class Proving(Protocol):
     @classmethod
     def proof_on(cls, channel: str, config: Any) -> ReceiptState:
         """The state that counts as reached on one of its channels, under these settings."""
+        ...
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """An adapter whose capabilities depend on its settings; they stand in the place of `capabilities`."""
+
+    @classmethod
+    def capabilities_of(cls, config: Any) -> Capabilities:
+        """What the engine may count on under these settings."""
         ...
 
 
@@ -168,4 +178,14 @@ class Explaining(Protocol):
     @classmethod
     def advice(cls, code: str) -> Advice | None:
         """The meaning of a code as it stands in `SendError.code` or `Receipt.code`; None for one it does not know."""
+        ...
+
+
+@runtime_checkable
+class ExplainingItsOwn(Protocol):
+    """An adapter whose settings say what its provider's codes mean."""
+
+    @classmethod
+    def advice_of(cls, config: Any, code: str) -> Advice | None:
+        """The meaning of a code under these settings; None for one they do not name."""
         ...

@@ -8,6 +8,7 @@ from typing import Final
 
 from channels.contract import Adapter
 from channels.esms_sms import EsmsSms
+from channels.http_gateway import HttpGateway
 from channels.smtp_email import SmtpEmail
 from channels.speedsms_sms import SpeedSms
 from channels.station import Station
@@ -23,6 +24,7 @@ ADAPTERS: Final[Mapping[str, type[Adapter]]] = {
     "telegram": TelegramBot,
     "station": Station,
     "zalo": Zalo,
+    "http": HttpGateway,
     "speedsms": SpeedSms,
     "vnpt": VnptSms,
 }

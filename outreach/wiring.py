@@ -15,9 +15,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from channels.abilities import Explaining
-from channels.registry import ADAPTERS
-from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.accounts_file import Accounts, Adviser, load_accounts
 from outreach.dispatch.breaker import Breaker
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.child import myself
@@ -30,7 +28,6 @@ from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.token_journal import TokenJournal
 from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
-from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
@@ -98,7 +95,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
-        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.known),
+        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.advisers),
     )  # fmt: skip
 
 
@@ -152,13 +149,11 @@ def key_ring(chosen: Settings) -> KeyRing:
     return KeyRing(dict(enumerate(lines, 1)))
 
 
-def meanings(accounts: Mapping[str, Account]) -> Meaning:
+def meanings(advisers: Mapping[str, Adviser]) -> Meaning:
     """What the accounts' providers say of their codes, where their adapters can explain them."""
 
     def meaning(account: str, code: str) -> Explanation | None:
-        known = accounts.get(account)
-        adapter = None if known is None else ADAPTERS.get(known.provider)
-        advice = adapter.advice(code) if isinstance(adapter, Explaining) else None
+        advice = advisers[account](code) if account in advisers else None
         if advice is None:
             return None
         return Explanation(Said(advice.vi, advice.vi_do), Said(advice.en, advice.en_do))

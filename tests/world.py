@@ -212,6 +212,11 @@ class World:
             ).scalar_one()
         return bool(wrong == 0 and trouble == 0)
 
+    def barred(self) -> list[Any]:
+        """The suppressions."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(text("SELECT * FROM suppressions ORDER BY created_at")))
+
     def later(self, **by: float) -> None:
         """Let time pass."""
         self.clock.advance(timedelta(**by))

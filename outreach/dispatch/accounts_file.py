@@ -8,12 +8,13 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
-from channels.abilities import Proving
+from channels.abilities import Advice, Configured, Explaining, ExplainingItsOwn, Proving
 from channels.contract import Adapter
 from channels.registry import UnknownProviderError, adapter_class
 from outreach.domain.accounts import Account
@@ -59,12 +60,17 @@ class _Common(BaseModel):
     trial: StrictBool = False
 
 
+Adviser = Callable[[str], Advice | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """The accounts of an installation, and how the adapter of each is made (inside an event loop)."""
 
     known: Mapping[str, Account] = field(default_factory=dict)
     makers: Mapping[str, Callable[[], Adapter]] = field(default_factory=dict)
+    advisers: Mapping[str, Adviser] = field(default_factory=dict)
+    """What the provider of each account says of a code."""
 
 
 def load_accounts(path: Path, *, timeout: float, environment: Mapping[str, str] = os.environ) -> Accounts:
@@ -79,10 +85,11 @@ def load_accounts(path: Path, *, timeout: float, environment: Mapping[str, str] 
         raise OutreachError(f"{path}: {error}") from None
     known: dict[str, Account] = {}
     makers: dict[str, Callable[[], Adapter]] = {}
+    advisers: dict[str, Adviser] = {}
     mistakes: list[str] = []
     for name, section in sections.items():
         try:
-            known[name], makers[name] = _account(name, section, environment, timeout)
+            known[name], makers[name], advisers[name] = _account(name, section, environment, timeout)
         except _Mistakes as found:
             mistakes += [f"{path}:{_line(text, name, key)}: [accounts.{name}] {what}" for key, what in found.args[0]]
     mistakes += [f"{path}:{_line(text, name, key)}: [accounts.{name}] {what}" for name, key, what in _shared(sections)]
@@ -90,8 +97,8 @@ def load_accounts(path: Path, *, timeout: float, environment: Mapping[str, str] 
         raise OutreachError("\n".join(mistakes))
     if not any(account.serves(Channel.LOUDSPEAKER) for account in known.values()):
         station = {"channel": "loudspeaker", "provider": "station", "rate": 1000.0}
-        known[STATION], makers[STATION] = _account(STATION, station, environment, timeout)
-    return Accounts(known, makers)
+        known[STATION], makers[STATION], advisers[STATION] = _account(STATION, station, environment, timeout)
+    return Accounts(known, makers, advisers)
 
 
 def _shared(sections: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -112,7 +119,7 @@ class _Mistakes(Exception):
 
 def _account(
     name: str, section: Any, environment: Mapping[str, str], timeout: float
-) -> tuple[Account, Callable[[], Adapter]]:
+) -> tuple[Account, Callable[[], Adapter], Adviser]:
     if not isinstance(section, dict):
         raise _Mistakes([("", "must be a table of settings")])
     if _NAME.fullmatch(name) is None:
@@ -125,7 +132,7 @@ def _account(
     config = None if adapter is None else _parse(adapter.Config, own, mistakes, also=set(_Common.model_fields))
     if mistakes or adapter is None or common is None:
         raise _Mistakes(mistakes)
-    capabilities = adapter.capabilities
+    capabilities = adapter.capabilities_of(config) if issubclass(adapter, Configured) else adapter.capabilities
     account = Account(
         name=name, channels=common.channel, provider=common.provider, rate=common.rate,
         burst=common.burst or max(1, int(common.rate)), price=common.price, weight=common.weight, unit=common.unit,
@@ -134,7 +141,13 @@ def _account(
         tracks=capabilities.tracks, deduplicates_within_day_of=capabilities.deduplicates_within_day_of,
         public_name=_public_name(config, common.channel), trial=common.trial,
     )  # fmt: skip
-    return account, lambda: adapter(config, timeout=timeout)
+    return account, lambda: adapter(config, timeout=timeout), _adviser(adapter, config)
+
+
+def _adviser(adapter: type[Adapter], config: BaseModel | None) -> Adviser:
+    if issubclass(adapter, ExplainingItsOwn):
+        return partial(adapter.advice_of, config)
+    return adapter.advice if issubclass(adapter, Explaining) else lambda code: None
 
 
 _PUBLIC_NAMES = {Channel.ZALO_OA: "oa_id", Channel.TELEGRAM: "username"}
@@ -196,6 +209,10 @@ def _expanded(
     missing: list[tuple[str, str]] = []
 
     def expand(key: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: expand(key, part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [expand(key, part) for part in value]
         if not isinstance(value, str):
             return value
         for name in _VARIABLE.findall(value):

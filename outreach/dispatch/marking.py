@@ -15,7 +15,7 @@ def with_secrets(accounts: Accounts, keys: KeyRing) -> Accounts:
     makers = {
         name: _given(make, keys.secrets_for(f"marks of account {name}")) for name, make in accounts.makers.items()
     }
-    return Accounts(accounts.known, makers)
+    return Accounts(accounts.known, makers, accounts.advisers)
 
 
 def _given(make: Callable[[], Adapter], secrets: Sequence[bytes]) -> Callable[[], Adapter]:

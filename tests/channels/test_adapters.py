@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
 import pytest
 from adapter_harness import ADAPTERS, PRIVATE, Mood, everything_shown, failing, run
+from http_gateway_server import CASES as HTTP
 from sms_gateway_servers import CASES as GATEWAYS
 
+from channels import registry
 from channels.contract import ErrorKind, Lease, SendError, VerificationError, WebhookRequest
 
 CASES = [
@@ -66,8 +69,49 @@ CASES = [
     ("esms", Mood.UNKNOWN_ACCOUNT, ErrorKind.MISCONFIGURED),
     ("esms", Mood.REFUSING, ErrorKind.REJECTED),
     *GATEWAYS,
+    *HTTP,
 ]
 WRITTEN_ONCE = {Mood.SILENT_AFTER, Mood.RESETS_AFTER, Mood.GARBLED}
+
+
+def test_every_registered_adapter_is_tried_here_on_each_of_its_channels() -> None:
+    tried: set[tuple[str, str]] = set()
+
+    async def look(name: str) -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            one, channel = provider.adapter, provider.outgoing().content.channel
+            tried.update((one.provider, kind) for kind in ([channel] if channel else one.kinds))
+
+    for name in ADAPTERS:
+        run(look(name))
+    wanted = {(provider, kind) for provider, adapter in registry.ADAPTERS.items() for kind in adapter.kinds}
+    assert wanted - tried == set(), "give it a server in the harness"
+
+
+@pytest.mark.parametrize("name", [name for name in ADAPTERS if name != "station"])
+def test_every_mood_of_a_provider_has_its_case(name: str) -> None:
+    """Mail servers do not throttle by a code of their own."""
+    moods = {mood for one, mood, _ in CASES if one == name}
+    assert set(Mood) - moods - {Mood.WELL} <= ({Mood.THROTTLING} if name == "smtp" else set())
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_callback_that_is_forged_or_garbled_is_refused_as_such(name: str) -> None:
+    long = b"\xff{" * 60_000
+
+    async def story() -> None:
+        async with ADAPTERS[name](Mood.WELL) as provider:
+            adapter = provider.adapter
+            for method, body in (("POST", b"{}"), ("GET", b""), ("POST", long), ("POST", b"a=1&b=2")):
+                address = "https://x.example/webhooks/a?d=1.2.3&t=forged&SMSID=1&SendStatus=5"
+                request = WebhookRequest(method, address, {"x-zevent-signature": "mac=00"}, [("d", "1.2.3")], body)
+                with pytest.raises(VerificationError):
+                    adapter.verify(request)
+                with contextlib.suppress(ValueError):
+                    first = [event.event_key for event in adapter.parse(request)]
+                    assert first == [event.event_key for event in adapter.parse(request)]
+
+    run(story())
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

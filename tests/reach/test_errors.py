@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from channels.abilities import Explaining
+from channels.registry import ADAPTERS
 from outreach import wiring
+from outreach.dispatch.accounts_file import Adviser
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Channel
@@ -44,8 +47,14 @@ def tell(land: ReachWorld, state: DeliveryState, *names: str, reason: Reason | N
         deliveries.advance(connection, changes, now=land.clock.now(), shard=len(names))
 
 
+def _advice(provider: str) -> Adviser:
+    adapter = ADAPTERS[provider]
+    assert issubclass(adapter, Explaining)
+    return adapter.advice
+
+
 def read(land: ReachWorld, scope: Scope = EVERYTHING) -> Status:
-    meaning = wiring.meanings(land.accounts)
+    meaning = wiring.meanings({name: _advice(one.provider) for name, one in land.accounts.items()})
     with land.engine.connect() as connection:
         return status(connection, "thu", now=land.clock.now(), scope=scope, meaning=meaning)
 

@@ -39,7 +39,7 @@ def runtime(world: World, accounts: Accounts, database_url: str, redis_url: str)
     yield Runtime(
         settings=Settings(public_url=PUBLIC_URL), database_url=database_url, redis_url=redis_url, engine=engine,
         redis=client, keys=world.keys, clock=world.clock, accounts=accounts.known, sending=_nothing_is_sent,
-        receiver=receiver, meaning=wiring.meanings(accounts.known),
+        receiver=receiver, meaning=wiring.meanings(accounts.advisers),
     )  # fmt: skip
     engine.dispose()
     client.close()
