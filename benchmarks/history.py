@@ -44,6 +44,11 @@ _DELIVERIES = text(
             CASE WHEN became = 'delivered' THEN CAST(:at AS timestamptz) + interval '1 hour' END,
             CAST(:at AS timestamptz) + interval '72 hours', shared_with, became = 'delivered'
         FROM past ORDER BY recipient_id
+    ),
+    wrong AS (
+        INSERT INTO error_counts (run_id, account, channel, state, reason, code, shard, n)
+        SELECT :run, account, channel, became, 'rejected', '30005', 0, count(*) FROM past WHERE became = 'failed'
+        GROUP BY account, channel, became
     )
     INSERT INTO run_counts (run_id, channel, state, shard, n)
     SELECT :run, channel, became, abs(hashint8(id)) % 16, count(*) FROM past GROUP BY 2, 3, 4

@@ -151,7 +151,9 @@ class _Caller:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def call(self, request: bytes) -> None:
-        if self._streams is None:
+        """Send and wait for the answer; a connection that the server has closed meanwhile is opened anew."""
+        if self._streams is None or self._streams[0].at_eof():
+            self.close()
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         writer.write(request)

@@ -25,6 +25,7 @@ from channels.abilities import Advice, Explaining
 from channels.contract import ErrorKind as Kind
 from channels.registry import ADAPTERS
 from channels.smtp_codes import Step, refusal
+from outreach.settings import PROJECT
 
 ZALO: Mapping[Kind, str] = {
     Kind.TRANSIENT: "-100 -200",
@@ -137,3 +138,17 @@ def test_the_words_of_mail_fall_back_from_the_code_to_its_subject_and_its_class(
 
 def test_every_reason_of_mail_has_words_of_its_own() -> None:
     assert set(smtp_codes._REASONS) <= set(smtp_advice.ADVICE)
+
+
+def test_the_page_of_codes_says_what_the_tables_say() -> None:
+    page = (PROJECT / "docs" / "channels" / "codes.md").read_text(encoding="utf-8")
+    names = {"Twilio": "twilio", "eSMS": "esms", "Zalo": "zalo", "Telegram": "telegram", "E-mail": "smtp"}
+    for heading, provider in {**names, "Loudspeakers": "station"}.items():
+        rows = re.findall(r"^\| `(\S+)` \| (\S*) ?\| (.+?) \| (.+?) \|$", part(page, heading), re.MULTILINE)
+        kinds = KINDS[provider][1] if provider in KINDS else {}
+        wanted = [(code, str(kinds.get(code, "")), one.vi, one.vi_do) for code, one in TABLES[provider].items()]
+        assert rows == wanted
+
+
+def part(page: str, heading: str) -> str:
+    return page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
