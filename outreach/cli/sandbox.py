@@ -15,7 +15,7 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Example: outreach sandbox --fail-share 0.1",
+    epilog="Example: outreach sandbox --fail 429:1% --latency 80ms --reset-after-write 1% --lost-receipts 2%",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def sandbox(

@@ -137,7 +137,10 @@ class Callbacks:
         if what is Fate.NO_RECEIPT or chance("lost", entry.provider_id) < self._config.lost_receipts:
             return []
         steps = caller.steps(entry, [(status, "") for status in self._config.statuses])
-        return [step for step in reversed(steps) for _ in range(2)] if what is Fate.TWICE else steps
+        if what is Fate.TWICE or chance("twice", entry.provider_id) < self._config.duplicate_receipts:
+            steps = [step for step in steps for _ in range(2)]
+        turned = what is Fate.TWICE or chance("turned", entry.provider_id) < self._config.disordered_receipts
+        return list(reversed(steps)) if turned else steps
 
     def _later(self, job: _Job, seconds: float) -> None:
         if seconds:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outreach.local.sandbox.credentials import EsmsAccount, SpeedSmsAccount, TelegramBot, VnptAccount, ZaloApp
+from outreach.local.sandbox.faults import Faults
 
 ACCOUNT_SID = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "sandbox-auth-token"  # noqa: S105  # public on purpose: it opens nothing but the sandbox
@@ -40,6 +41,9 @@ class SandboxConfig:
     throttle_per_s: int = 0
     statuses: tuple[str, ...] = STATUSES
     receipt_ms: int = 100
+    faults: Faults = field(default_factory=Faults)
+    duplicate_receipts: float = 0.0
+    disordered_receipts: float = 0.0
     callbacks_at_once: int = 20
     seen_share: float = 0.0
     webhooks: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +55,7 @@ class SandboxConfig:
     vnpt: VnptAccount = field(default_factory=VnptAccount)
 
     def __post_init__(self) -> None:
-        for name in ("fail_share", "lost_receipts", "seen_share"):
+        for name in ("fail_share", "lost_receipts", "seen_share", "duplicate_receipts", "disordered_receipts"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
         for name in ("latency_ms", "throttle_per_s", "receipt_ms"):

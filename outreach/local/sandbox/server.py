@@ -25,6 +25,7 @@ from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.esms_api import EsmsApi
 from outreach.local.sandbox.esms_callbacks import EsmsCaller
 from outreach.local.sandbox.imap import listen_imap
+from outreach.local.sandbox.mischief import Mischief
 from outreach.local.sandbox.pages import Pages
 from outreach.local.sandbox.returns import Returns
 from outreach.local.sandbox.smtp import Mailbox
@@ -127,7 +128,8 @@ def _callers(config: SandboxConfig, book: Book, hook: TelegramHook) -> dict[str,
 
 def _app(config: SandboxConfig, book: Book, callbacks: Callbacks, hook: TelegramHook) -> web.Application:
     """One server; paths keep the providers apart: /zalo, /telegram, /esms, /speedsms, /vnpt; Twilio's at the top."""
-    app = web.Application(client_max_size=1024 * 1024)
+    mischief = Mischief(config.faults, config.data)
+    app = web.Application(client_max_size=1024 * 1024, middlewares=[mischief.middleware()])
     tokens, templates = ZaloTokens(config.zalo, config.data), read_templates(config.zns_templates)
     zalo = ZaloDesk(Desk(config, book, callbacks), tokens)
     for provider in (

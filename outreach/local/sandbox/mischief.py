@@ -1,0 +1,73 @@
+"""Mischief: stands before every provider's handlers, lets faults befall their requests, and writes down which."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from outreach.local.sandbox.answers import hang_up
+from outreach.local.sandbox.faults import Fault, Faults
+
+FAULTS: Final = "faults.jsonl"
+_PROVIDERS: Final = ("/2010-04-01/", "/esms/", "/speedsms/", "/vnpt/", "/zalo/", "/telegram/")
+_TOKENS: Final = "/access_token"
+"""A token whose answer is lost is lost for good: no lot falls there after it was made."""
+_FOR_EVER = 3600
+
+
+class Mischief:
+    """Of one sandbox; its record is `faults.jsonl` of the data folder."""
+
+    def __init__(self, faults: Faults, data: Path) -> None:
+        self._faults = faults
+        self._file = data / FAULTS
+        self._tries: Counter[str] = Counter()
+
+    def middleware(self) -> Middleware:
+        """As aiohttp wants it."""
+
+        @web.middleware
+        async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if not request.path.startswith(_PROVIDERS):
+                return await handler(request)
+            return await self._befall(request, handler)
+
+        return around
+
+    async def _befall(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        digest = hashlib.blake2b(request.path_qs.encode() + await request.read(), digest_size=16).hexdigest()
+        self._tries[digest] += 1
+        what = f"{digest}:{self._tries[digest]}"
+        drawn = self._faults.drawn(what)
+        wait = self._faults.waits(what)
+        if wait:
+            await asyncio.sleep(wait)
+        if drawn is None:
+            return await handler(request)
+        fault, status = drawn
+        if request.path.endswith(_TOKENS) and fault not in (Fault.STATUS, Fault.RESET_BEFORE_READ):
+            return await handler(request)
+        self._note(request, fault, status)
+        if fault is Fault.STATUS:
+            return web.Response(status=status, text="busy", headers={"Retry-After": "1"} if status == 429 else {})
+        if fault is Fault.RESET_BEFORE_READ:
+            return hang_up(request)
+        answer = await handler(request)
+        if fault is Fault.GARBLED:
+            return web.Response(status=answer.status, text="<html>gateway</html>", content_type="text/html")
+        if fault is Fault.SILENT:
+            await asyncio.sleep(_FOR_EVER)  # until the other side gives up, which ends this handler
+        return hang_up(request)
+
+    def _note(self, request: web.Request, fault: Fault, status: int) -> None:
+        line = {"at": datetime.now(UTC).isoformat(), "path": request.path.partition("/bot")[0], "fault": str(fault)}
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line | ({"status": status} if status else {})) + "\n")
