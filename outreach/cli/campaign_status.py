@@ -56,7 +56,13 @@ def look(runtime: Runtime, slug: str, previous: Status | None = None) -> Status:
     """The campaign's standing at this moment; raises NotFound."""
     with runtime.engine.connect() as connection:
         return read(
-            connection, slug, now=runtime.clock.now(), scope=EVERYTHING, previous=previous, meaning=runtime.meaning
+            connection,
+            slug,
+            now=runtime.clock.now(),
+            scope=EVERYTHING,
+            previous=previous,
+            meaning=runtime.meaning,
+            providers={name: account.provider for name, account in runtime.accounts.items()},
         )
 
 

@@ -19,7 +19,7 @@ from outreach.domain.schedule import BeforeCase, next_occurrence
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
 from outreach.reach import errors
-from outreach.reach.errors import Trouble
+from outreach.reach.errors import NO_PROVIDERS, Trouble
 from outreach.reach.explanations import Meaning, no_meaning
 from outreach.store import campaigns, error_counts, runs
 from outreach.store import status as store
@@ -135,12 +135,12 @@ class Status:
 
 def status(
     connection: Connection, slug: str, *, now: datetime, scope: Scope, previous: Status | None = None,
-    meaning: Meaning = no_meaning,
+    meaning: Meaning = no_meaning, providers: Mapping[str, str] = NO_PROVIDERS,
 ) -> Status:  # fmt: skip
     """Read a campaign's standing; raises NotFound.
 
     `previous` is the reading before (of the same caller), from which the rate is reckoned. `meaning`: the providers'
-    words for their codes.
+    words for their codes; `providers`: those of the accounts, by name.
     """
     campaign = campaigns.get(connection, slug)
     zone = ZoneInfo(campaign.timezone)
@@ -148,14 +148,14 @@ def status(
     standing = store.standing(connection, given, scope=scope)
     counted = standing.deliveries
     wrong = error_counts.counted(connection, [run.id for run in given], scope=scope)
-    by_run = errors.by_run(wrong, meaning)
+    by_run = errors.by_run(wrong, meaning, providers)
     channels = sorted({channel for _, channel, _ in counted})
     deliveries = _counts(counted.items())
     reading = Status(
         campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
         by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
         runs=tuple(replace(_run(run, standing, scope, now, zone), errors=by_run.get(run.id, ())) for run in given),
-        coming=_coming(connection, campaign, now), errors=errors.troubles(wrong, meaning),
+        coming=_coming(connection, campaign, now), errors=errors.troubles(wrong, meaning, providers),
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
         launched_at=campaign.launched_at,
     )  # fmt: skip
