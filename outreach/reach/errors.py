@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from outreach.domain.states import DeliveryState
@@ -14,6 +15,8 @@ from outreach.store.error_counts import Counted
 
 MOST_SHOWN = 50
 """Kinds of trouble that are told apart; nobody reads more, and a provider may make up codes without end."""
+
+NO_PROVIDERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,13 @@ class Trouble:
     n: int
     meaning: Explanation
     known: bool = False
+    provider: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
             "account": self.account,
+            "provider": self.provider,
             "channel": str(self.channel),
             "state": str(self.state),
             "reason": self.reason,
@@ -45,20 +50,28 @@ class Trouble:
         }
 
 
-def troubles(counted: Iterable[Counted], meaning: Meaning) -> tuple[Trouble, ...]:
-    """What these counts come to over all their runs, the most frequent first, at most `MOST_SHOWN`."""
+def troubles(
+    counted: Iterable[Counted], meaning: Meaning, providers: Mapping[str, str] = NO_PROVIDERS
+) -> tuple[Trouble, ...]:
+    """What these counts come to over all their runs, the most frequent first, at most `MOST_SHOWN`.
+
+    `providers`: those of the accounts, by the accounts' names.
+    """
     summed: Counter[tuple[str, Channel, DeliveryState, str, str]] = Counter()
     for one in counted:
         summed[one.account, one.channel, one.state, one.reason, one.code] += one.n
-    return tuple(_trouble(*kind, n, meaning) for kind, n in summed.most_common(MOST_SHOWN))
+    found = (_trouble(*kind, n, meaning) for kind, n in summed.most_common(MOST_SHOWN))
+    return tuple(replace(one, provider=providers.get(one.account, "")) for one in found)
 
 
-def by_run(counted: Iterable[Counted], meaning: Meaning) -> Mapping[int, tuple[Trouble, ...]]:
+def by_run(
+    counted: Iterable[Counted], meaning: Meaning, providers: Mapping[str, str] = NO_PROVIDERS
+) -> Mapping[int, tuple[Trouble, ...]]:
     """The same for each run that has any."""
     found: dict[int, list[Counted]] = {}
     for one in counted:
         found.setdefault(one.run, []).append(one)
-    return {run: troubles(of_run, meaning) for run, of_run in found.items()}
+    return {run: troubles(of_run, meaning, providers) for run, of_run in found.items()}
 
 
 def _trouble(

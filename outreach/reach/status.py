@@ -179,18 +179,19 @@ def status(
     n = campaign.approved_version or campaign.version
     definition = read_version(connection, slug, n, campaign.shift_days).definition
     zone = ZoneInfo(campaign.timezone)
+    providers = {name: one.provider for name, one in (accounts or {}).items()}
     given = runs.of_campaign(connection, slug)
     standing = store.standing(connection, given, scope=scope)
     counted = standing.deliveries
     wrong = error_counts.counted(connection, [run.id for run in given], scope=scope)
-    by_run = errors.by_run(wrong, meaning)
+    by_run = errors.by_run(wrong, meaning, providers)
     channels = sorted({channel for _, channel, _ in counted})
     deliveries = _counts(counted.items())
     reading = Status(
         campaign=slug, title=campaign.title, state=campaign.state, at=now, deliveries=deliveries,
         by_channel={one: _counts(item for item in counted.items() if item[0][1] == one) for one in channels},
         runs=tuple(replace(_run(run, standing, scope, now, zone), errors=by_run.get(run.id, ())) for run in given),
-        coming=_coming(campaign, definition, now), errors=errors.troubles(wrong, meaning),
+        coming=_coming(campaign, definition, now), errors=errors.troubles(wrong, meaning, providers),
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
         launched_at=campaign.launched_at, trial=campaign.trial,
         trial_accounts=accounts_in_trial(definition, accounts or {}),

@@ -330,7 +330,7 @@ def test_an_answer_of_a_citizen_is_inbound() -> None:
 
 
 def test_an_opt_out_at_twilio_is_an_opt_out_with_us() -> None:
-    event = OptOut("SM3:stop", RECEIVED, provider_id="SM3", sender=NUMBER)
+    event = OptOut("SM3:stop", RECEIVED, provider_id="SM3", sender=NUMBER, confirmed=True)
     assert adapter().parse(inbound(Body="STOP", OptOutType="STOP")) == [event]
 
 

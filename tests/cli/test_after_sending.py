@@ -150,6 +150,7 @@ def refused(sent: Commands, engine: Engine, tmp_path: Path) -> Commands:
 def test_the_status_says_what_went_wrong_and_what_to_do(refused: Commands) -> None:
     by_state = {one["state"]: one for one in refused("campaign", "status", "thu", "--json").json()["errors"]}
     assert (by_state["failed"]["code"], by_state["failed"]["n"]) == ("21211", 1)
+    assert (by_state["failed"]["account"], by_state["failed"]["provider"]) == ("sms-main", "twilio")
     assert by_state["failed"]["vi"]["what"] == "Số điện thoại không đúng."
     assert (by_state["unknown"]["code"], by_state["unknown"]["n"]) == ("", 1)
     shown = " ".join(refused("campaign", "status", "thu").err.split())

@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import text
 
-from channels.contract import Content, Lease, Outgoing
+from channels.contract import Content, Inbound, Lease, Outgoing
 from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.recovery import Recovered, Recovery
 from outreach.domain.accounts import Account
-from outreach.domain.words import Lane
+from outreach.domain.confirmation import TEXTS
+from outreach.domain.words import Channel, Lane
 from outreach.local.sandbox import Entry
 from outreach.receipts.receiver import Receiver
 from outreach.receipts.webhook import Callback, Verdict, take
@@ -224,6 +226,23 @@ def test_the_callback_esms_was_given_leads_to_its_delivery(
     assert called(told_us) is Verdict.TAKEN
     assert state(world, "sms") == ("delivered", None)
     assert world.counts_agree()
+
+
+def test_a_refusal_in_a_chat_is_confirmed_there_and_nothing_else_is_sent(
+    world: World, dispatcher: Dispatcher, accounts: Accounts, box: Sandbox
+) -> None:
+    somebody(world, chat=CHAT)
+    receiver = Receiver(world.engine, {}, accounts.known, world.keys, world.clock)
+    for n in range(2):
+        receiver.take("bot", [Inbound(f"update:{n}", world.clock.now(), sender=CHAT, text="Từ chối ạ")])
+    confirming = Confirming(
+        world.engine, dispatcher.buckets, dispatcher.loop, accounts.known, world.keys, world.clock, dispatcher.child,
+        60.0,
+    )  # fmt: skip
+    assert [confirming.work(), confirming.work()] == [1, 0]
+    dispatcher.drain("bot", Lane.BULK)
+    assert [entry.body for entry in told(box, CHAT)] == [TEXTS[Channel.TELEGRAM]]
+    assert state(world, "telegram") == ("suppressed", "opted_out")
 
 
 def test_an_account_knows_how_long_its_provider_drops_repetitions(accounts: Accounts) -> None:
