@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from channels.contract import Accepted, Event, Outgoing, ReceiptState, SendError
@@ -17,6 +17,16 @@ class Proving(Protocol):
     @classmethod
     def proof_on(cls, channel: str, config: Any) -> ReceiptState:
         """The state that counts as reached on one of its channels, under these settings."""
+        ...
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """An adapter whose provider lets it write to somebody only for a while after they were in touch."""
+
+    @classmethod
+    def window_on(cls, channel: str, config: Any) -> timedelta | None:
+        """How long that lasts on one of its channels, under these settings; None where it does not end."""
         ...
 
 

@@ -35,6 +35,10 @@ _ENDING = timedelta(seconds=60)
 """A token that ends sooner is renewed before it is used."""
 _OLD = timedelta(hours=8)
 """`keep_fresh` renews what ends sooner (a token lasts 25 hours), so that sending hardly ever has to."""
+_WINDOW = timedelta(days=7)
+"""After a user's last interaction: later it is refused (-230)."""
+_FREE_WINDOW = timedelta(hours=48)
+"""After a user's last interaction: later it costs."""
 _LONGEST_SHUT = 3600.0
 """Seconds after which a used-up quota is tried again: it may have been raised."""
 
@@ -61,6 +65,13 @@ class Zalo:
     def proof_on(cls, channel: str, config: ZaloConfig) -> ReceiptState:
         """`delivered`; for consultation messages of an OA that sends no receipts, `accepted`."""
         return ReceiptState.ACCEPTED if channel == OA and not config.receipts else ReceiptState.DELIVERED
+
+    @classmethod
+    def window_on(cls, channel: str, config: ZaloConfig) -> timedelta | None:
+        """Seven days for consultation messages; two where what is beyond them would cost and must not."""
+        if channel != OA:
+            return None
+        return _WINDOW if config.billable else _FREE_WINDOW
 
     def check(self, content: Content) -> list[Problem]:
         """A consultation message has a text of at most 2000 characters; a template its id and parameters."""

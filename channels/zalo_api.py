@@ -29,7 +29,8 @@ class ZaloConfig(contract.Config):
     """Settings of a Zalo account: one app and one OA, for consultation messages and templates by phone alike.
 
     `refresh_token`: from the authorisation of the app, where the chain of tokens begins. `receipts`: whether the OA
-    sends events of what was received; where it does not, `accepted` is the proof of consultation messages.
+    sends events of what was received; where it does not, `accepted` is the proof of consultation messages. `billable`:
+    whether somebody is written to whose last interaction is two to seven days ago, which costs.
     """
 
     app_id: str = Field(pattern=r"^[0-9]+$")
@@ -38,6 +39,7 @@ class ZaloConfig(contract.Config):
     oa_secret: SecretStr = Field(min_length=1)
     refresh_token: SecretStr = Field(min_length=1)
     receipts: bool = True
+    billable: bool = True
     base_url: str = "https://openapi.zalo.me"
     business_url: str = "https://business.openapi.zalo.me"
     oauth_url: str = "https://oauth.zaloapp.com"

@@ -7,13 +7,14 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from channels.abilities import Proving
+from channels.abilities import Proving, Windowed
 from channels.contract import Adapter
 from channels.registry import UnknownProviderError, adapter_class
 from outreach.domain.accounts import Account
@@ -131,7 +132,7 @@ def _account(
         text_form=common.text_form, proof=DeliveryState(adapter.proof), proofs=_proofs(adapter, config, common.channel),
         receipts=capabilities.receipts, deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask,
         tracks=capabilities.tracks, deduplicates_within_day_of=capabilities.deduplicates_within_day_of,
-        public_name=_public_name(config, common.channel),
+        public_name=_public_name(config, common.channel), windows=_windows(adapter, config, common.channel),
     )  # fmt: skip
     return account, lambda: adapter(config, timeout=timeout)
 
@@ -152,6 +153,16 @@ def _proofs(
     if not issubclass(adapter, Proving):
         return {}
     return {channel: DeliveryState(adapter.proof_on(str(channel), config)) for channel in channels}
+
+
+def _windows(
+    adapter: type[Adapter], config: BaseModel | None, channels: tuple[Channel, ...]
+) -> dict[Channel, timedelta]:
+    """How long after an interaction it may write, for an adapter that may not always."""
+    if not issubclass(adapter, Windowed):
+        return {}
+    lasting = {channel: adapter.window_on(str(channel), config) for channel in channels}
+    return {channel: lasts for channel, lasts in lasting.items() if lasts is not None}
 
 
 def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type[Adapter] | None:

@@ -214,6 +214,7 @@ class Dispatcher:
             claimed, refused = claims.claim(
                 connection, account=account.name, lane=lane, run_ids=order, limit=min(limit, PROBE) if probe else limit,
                 child=self.child, lease_s=self.lease_s, now=now,
+                windows=account.windows,
             )  # fmt: skip
             if probe and not claimed:
                 circuits.give_probe_back(connection, account.name)

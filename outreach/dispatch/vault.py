@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels.abilities import Tokens
 from channels.contract import ErrorKind, SendError
+from outreach.dispatch.journal import Journal
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.store import account_tokens
@@ -51,6 +53,8 @@ class Vaults:
     keys: KeyRing
     pauses: Sequence[float] = _AGAIN
     later: float = _LATER
+    journals: Path | None = None
+    """The folder of this host's journals of pairs not yet committed; None keeps none."""
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def open(self, account: str, first_refresh_token: str) -> AccountVault:
@@ -69,6 +73,7 @@ class AccountVault:
         self._gate = process.gate
         self._account = account
         self._first = first_refresh_token
+        self._journal = Journal(process.journals, account, process.keys)
         self._looking = asyncio.Lock()
         self._remembered: Tokens | None = None
         self._won: dict[str, Tokens] = {}
@@ -144,7 +149,10 @@ class AccountVault:
             pair = self._opened(stored)
             if pair.refresh == stale.refresh:
                 # One that could not be stored is not asked for again: its forerunner is used up.
-                fresh = self._won.get(pair.refresh) or await refresh(pair)
+                fresh = self._won.get(pair.refresh) or self._journal.successor(pair)
+                if fresh is None:
+                    fresh = await refresh(pair)
+                    self._journal.keep(pair, fresh)  # before anything else is awaited: a kill must not lose it
                 self._won = {pair.refresh: fresh}
                 await asyncio.to_thread(self._store, connection, stored, fresh)
                 log.info("tokens renewed: account=%s until=%s", self._account, fresh.expires_at.isoformat())
@@ -162,7 +170,17 @@ class AccountVault:
 
     def _look(self) -> Tokens:
         with self._engine.connect() as connection:
-            return self._opened(account_tokens.read(connection, self._account))
+            pair = self._opened(account_tokens.read(connection, self._account))
+        if self._journal.successor(pair) is None:
+            return pair
+        with self._locked() as connection:  # whoever won it was killed before it was stored
+            stored = account_tokens.read(connection, self._account)
+            pair = self._opened(stored)
+            if (fresh := self._journal.successor(pair)) is not None:
+                self._store(connection, stored, fresh)
+                log.warning("a token was taken over from this host's journal: account=%s", self._account)
+                pair = fresh
+        return pair
 
     def _locked(self) -> Connection:
         connection = self._engine.connect()
@@ -197,7 +215,9 @@ class AccountVault:
             sealed, self._keys.version, fresh.expires_at, seeds if mark in seeds else (*seeds, mark),
         )  # fmt: skip
         account_tokens.write(connection, self._account, kept)
+        followed = self._opened(before)
         connection.commit()
+        self._journal.forget(followed)
 
     @property
     def _label(self) -> str:
