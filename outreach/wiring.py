@@ -149,7 +149,7 @@ def _sending(
     me = myself()
     with engine.begin() as connection:
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    loop = SendingLoop(accounts.makers, Vaults(engine, keys).open)
+    loop = SendingLoop(accounts.makers, Vaults(engine, keys, journals=chosen.data_dir / "tokens").open)
     dispatcher = Dispatcher(
         engine=engine, buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),

@@ -18,6 +18,8 @@ from outreach.store import accounts as account_store
 
 log = logging.getLogger(__name__)
 
+LOST = "-14014"
+"""Zalo's code for a refresh token that is used up; another host's journal may hold the one that followed."""
 _LONGEST = 20.0
 """Seconds after which a child turns to other work."""
 
@@ -46,7 +48,11 @@ class Freshness:
 
     def _one(self, name: str) -> bool:
         try:
-            return self.loop.submit(self._renewed(name)).result()
+            renewed = self.loop.submit(self._renewed(name)).result()
+            with self.engine.begin() as connection:
+                if account_store.resume_renewed(connection, name, code=LOST):
+                    log.warning("account resumed: account=%s its tokens were found", name)
+            return renewed
         except SendError as error:
             if error.kind is ErrorKind.MISCONFIGURED:
                 with self.engine.begin() as connection:
