@@ -146,3 +146,19 @@ class Explaining(Protocol):
     def advice(cls, code: str) -> Advice | None:
         """The meaning of a code as it stands in `SendError.code` or `Receipt.code`; None for one it does not know."""
         ...
+
+
+@runtime_checkable
+class Authorised(TokenHolder, Protocol):
+    """An adapter whose account a person lets the app use, on a page of the provider's (OAuth with PKCE, RFC 7636)."""
+
+    def permission_address(self, redirect: str, state: str, challenge: str) -> str:
+        """The page; it sends the person on to `redirect` with a code and `state`."""
+        ...
+
+    async def exchange(self, code: str, verifier: str, owner: str) -> Tokens:
+        """The first pair, for a code that works once; `owner`: which account gave the permission, "" where unknown.
+
+        Raises SendError.
+        """
+        ...

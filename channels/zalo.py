@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
+from urllib.parse import urlencode
 
 from channels import contract, zalo_codes, zalo_events
 from channels.abilities import Tokens, TokenVault
@@ -124,6 +125,21 @@ class Zalo:
         if tokens.expires_at - datetime.now(UTC) > _OLD:
             return False
         return await self._keeper.rotate(tokens, self._api.renew) != tokens
+
+    def permission_address(self, redirect: str, state: str, challenge: str) -> str:
+        """Where an administrator of the OA lets the app write for it; Zalo then sends them on to `redirect`."""
+        asked = {
+            "app_id": self._config.app_id, "redirect_uri": redirect, "code_challenge": challenge, "state": state,
+        }  # fmt: skip
+        return f"{self._config.oauth_url}/v4/oa/permission?{urlencode(asked)}"
+
+    async def exchange(self, code: str, verifier: str, owner: str) -> Tokens:
+        """The first pair of an authorisation by the OA `owner` ("" where that is not known); raises SendError."""
+        if owner not in ("", self._config.oa_id):
+            raise SendError(
+                ErrorKind.MISCONFIGURED, "", "another OA gave its permission than oa_id: choose the right one"
+            )
+        return await self._api.exchange(code, verifier)
 
     @property
     def _keeper(self) -> TokenVault:

@@ -100,7 +100,7 @@ def _shared(sections: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     found = []
     for name, section in sections.items():
         token = section.get("refresh_token") if isinstance(section, dict) else None
-        if isinstance(token, str) and first.setdefault(token, name) != name:
+        if isinstance(token, str) and token and first.setdefault(token, name) != name:
             what = f"refresh_token is that of [accounts.{first[token]}]; let one account serve both channels"
             found.append((name, "refresh_token", what))
     return found

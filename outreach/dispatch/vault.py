@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 Refresh = Callable[[Tokens], Awaitable[Tokens]]
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 """When a pair ended that is only a configured refresh token."""
+_UNAUTHORISED = "nobody has authorised the app for this account yet: run `outreach account authorise"
 _ENDING = timedelta(minutes=2)
 """A remembered pair that ends sooner is read again: somebody may have renewed it."""
 _PATIENCE_S = 40
@@ -107,6 +108,22 @@ class AccountVault:
         self._renewal.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._renewal)
 
+    async def adopt(self, exchange: Callable[[], Awaitable[Tokens]]) -> None:
+        """Begin the chain anew with the pair of a new authorisation; raises SendError and SQLAlchemyError."""
+        connection = await asyncio.to_thread(self._locked)
+        try:
+            stored = await asyncio.to_thread(account_tokens.read, connection, self._account)
+            try:
+                before = self._opened(stored)
+            except SendError:
+                before = Tokens("", "", LONG_AGO)
+            fresh = await exchange()
+            self._journal.keep(before, fresh)
+            await asyncio.to_thread(self._store, connection, stored, fresh, before)
+            self._remembered = fresh
+        finally:
+            await asyncio.to_thread(connection.close)
+
     async def aclose(self) -> None:
         """Wait for a renewal under way, so that its pair is stored; try once more with one that could not be."""
         if self._renewal is not None and not self._renewal.done():
@@ -154,7 +171,7 @@ class AccountVault:
                     fresh = await refresh(pair)
                     self._journal.keep(pair, fresh)  # before anything else is awaited: a kill must not lose it
                 self._won = {pair.refresh: fresh}
-                await asyncio.to_thread(self._store, connection, stored, fresh)
+                await asyncio.to_thread(self._store, connection, stored, fresh, pair)
                 log.info("tokens renewed: account=%s until=%s", self._account, fresh.expires_at.isoformat())
                 pair = fresh
             self._won = {}
@@ -177,7 +194,7 @@ class AccountVault:
             stored = account_tokens.read(connection, self._account)
             pair = self._opened(stored)
             if (fresh := self._journal.successor(pair)) is not None:
-                self._store(connection, stored, fresh)
+                self._store(connection, stored, fresh, pair)
                 log.warning("a token was taken over from this host's journal: account=%s", self._account)
                 pair = fresh
         return pair
@@ -194,7 +211,9 @@ class AccountVault:
     def _opened(self, stored: StoredTokens | None) -> Tokens:
         """The stored pair; or the configured token, where it is one that this chain has not seen yet."""
         marks = {mark for _, mark in self._keys.fingerprints(self._label)}
-        if stored is None or marks.isdisjoint(stored.seeds):
+        if stored is None or (self._first and marks.isdisjoint(stored.seeds)):
+            if not self._first:
+                raise SendError(ErrorKind.MISCONFIGURED, "", f"{_UNAUTHORISED} {self._account}`")
             return Tokens("", self._first, LONG_AGO)
         try:
             pair = json.loads(self._keys.open(stored.sealed, stored.key_version))
@@ -203,11 +222,11 @@ class AccountVault:
         if pair is None:
             raise SendError(
                 ErrorKind.MISCONFIGURED, "", "the stored tokens were sealed with another secret key: restore it, or"
-                " authorise the app again and put the new refresh_token into the accounts file",
+                " authorise the app again: `outreach account authorise NAME`",
             )  # fmt: skip
         return Tokens(pair["access"], pair["refresh"], stored.expires_at)
 
-    def _store(self, connection: Connection, before: StoredTokens | None, fresh: Tokens) -> None:
+    def _store(self, connection: Connection, before: StoredTokens | None, fresh: Tokens, followed: Tokens) -> None:
         seeds = () if before is None else before.seeds
         mark = self._keys.fingerprint(self._label)
         sealed = self._keys.seal(json.dumps({"access": fresh.access, "refresh": fresh.refresh}))
@@ -215,7 +234,6 @@ class AccountVault:
             sealed, self._keys.version, fresh.expires_at, seeds if mark in seeds else (*seeds, mark),
         )  # fmt: skip
         account_tokens.write(connection, self._account, kept)
-        followed = self._opened(before)
         connection.commit()
         self._journal.forget(followed)
 
