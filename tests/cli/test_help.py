@@ -26,7 +26,7 @@ SUBCOMMANDS = {
     "visits": ["list", "record", "import", "undo", "recorded"],
     "template": ["list", "check", "preview"],
     "sms": ["parts"],
-    "account": ["list", "resume"],
+    "account": ["authorise", "list", "resume"],
 }
 ALL = [[name] for name in COMMANDS if name not in SUBCOMMANDS] + [
     [name, sub] for name, subs in SUBCOMMANDS.items() for sub in subs
