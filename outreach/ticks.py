@@ -15,7 +15,7 @@ from outreach.planning.sharing import share_out
 from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
-from outreach.store import arrivals, claims, deliveries, retention
+from outreach.store import arrivals, claims, deliveries, interactions, retention
 from outreach.tasks import Hints
 
 EVENTS_KEPT = timedelta(days=90)
@@ -83,5 +83,6 @@ def retain(runtime: Runtime) -> int:
     """Purge raw events past their retention, and what the ledger of caps needs no more."""
     with runtime.engine.begin() as connection:
         arrivals.purge(connection, runtime.clock.now() - EVENTS_KEPT)
+        interactions.purge(connection, runtime.clock.now() - EVENTS_KEPT)
         retention.purge_ledger(connection, runtime.clock.now())
         return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)

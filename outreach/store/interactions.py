@@ -51,3 +51,9 @@ def closed(account: str, fingerprint: str, at: str, lasts_s: str) -> str:
             AND (i.refused_at >= coalesce(i.last_at, '-infinity')
                 OR i.last_at <= CAST({at} AS timestamptz) - make_interval(secs => {lasts_s}))
     ))"""
+
+
+def purge(connection: Connection, before: datetime) -> int:
+    """Forget addresses of which nothing was heard since `before`; of those nothing is known then. Returns how many."""
+    gone = text("DELETE FROM interactions WHERE coalesce(greatest(last_at, refused_at), '-infinity') < :before")
+    return connection.execute(gone, {"before": before}).rowcount

@@ -19,7 +19,7 @@ from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel, Lane
 from outreach.planning.forecast import forecast
 from outreach.receipts.receiver import Receiver
-from outreach.store import claims
+from outreach.store import claims, interactions
 from outreach.store.versions import read_version
 from tests.planning.cascade_world import AllChannels, campaign, person, use
 from tests.world import account
@@ -171,3 +171,10 @@ def test_an_account_of_zalo_says_how_long_it_may_write() -> None:
     assert Zalo.window_on("zalo_oa", paying) == timedelta(days=7)
     assert Zalo.window_on("zalo_oa", free) == timedelta(hours=48)
     assert Zalo.window_on("zalo_zns", paying) is None
+
+
+def test_what_is_long_ago_is_forgotten(known: AllChannels) -> None:
+    wrote(known, timedelta(days=40))
+    with known.engine.begin() as connection:
+        assert interactions.purge(connection, known.clock.now() - timedelta(days=41)) == 0
+        assert interactions.purge(connection, known.clock.now() - timedelta(days=39)) == 1
