@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from channels.contract import Accepted, Capabilities, Event, Outgoing, ReceiptState, SendError
@@ -27,6 +27,16 @@ class Configured(Protocol):
     @classmethod
     def capabilities_of(cls, config: Any) -> Capabilities:
         """What the engine may count on under these settings."""
+        ...
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """An adapter whose provider lets it write to somebody only for a while after they were in touch."""
+
+    @classmethod
+    def window_on(cls, channel: str, config: Any) -> timedelta | None:
+        """How long that lasts on one of its channels, under these settings; None where it does not end."""
         ...
 
 
@@ -188,4 +198,20 @@ class ExplainingItsOwn(Protocol):
     @classmethod
     def advice_of(cls, config: Any, code: str) -> Advice | None:
         """The meaning of a code under these settings; None for one they do not name."""
+        ...
+
+
+@runtime_checkable
+class Authorised(TokenHolder, Protocol):
+    """An adapter whose account a person lets the app use, on a page of the provider's (OAuth with PKCE, RFC 7636)."""
+
+    def permission_address(self, redirect: str, state: str, challenge: str) -> str:
+        """The page; it sends the person on to `redirect` with a code and `state`."""
+        ...
+
+    async def exchange(self, code: str, verifier: str, owner: str) -> Tokens:
+        """The first pair, for a code that works once; `owner`: which account gave the permission, "" where unknown.
+
+        Raises SendError.
+        """
         ...

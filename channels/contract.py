@@ -233,6 +233,13 @@ class Joined(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Touched(Event):
+    """A citizen did something at the account, such as to click a button, that says no more than that."""
+
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRequest:
     """A callback as it arrived: `url` is the public one, `headers` have lower-case names, `body` is raw.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
+from urllib.parse import urlencode
 
 from channels import contract, zalo_advice, zalo_codes, zalo_events
 from channels.abilities import Advice, Tokens, TokenVault
@@ -35,6 +36,10 @@ _ENDING = timedelta(seconds=60)
 """A token that ends sooner is renewed before it is used."""
 _OLD = timedelta(hours=8)
 """`keep_fresh` renews what ends sooner (a token lasts 25 hours), so that sending hardly ever has to."""
+_WINDOW = timedelta(days=7)
+"""After a user's last interaction: later it is refused (-230)."""
+_FREE_WINDOW = timedelta(hours=48)
+"""After a user's last interaction: later it costs."""
 _LONGEST_SHUT = 3600.0
 """Seconds after which a used-up quota is tried again: it may have been raised."""
 
@@ -66,6 +71,13 @@ class Zalo:
     def advice(cls, code: str) -> Advice | None:
         """What a code means and what to do, for people."""
         return zalo_advice.ADVICE.get(code)
+
+    @classmethod
+    def window_on(cls, channel: str, config: ZaloConfig) -> timedelta | None:
+        """Seven days for consultation messages; two where what is beyond them would cost and must not."""
+        if channel != OA:
+            return None
+        return _WINDOW if config.billable else _FREE_WINDOW
 
     def check(self, content: Content) -> list[Problem]:
         """A consultation message has a text of at most 2000 characters; a template its id and parameters."""
@@ -118,6 +130,21 @@ class Zalo:
         if tokens.expires_at - datetime.now(UTC) > _OLD:
             return False
         return await self._keeper.rotate(tokens, self._api.renew) != tokens
+
+    def permission_address(self, redirect: str, state: str, challenge: str) -> str:
+        """Where an administrator of the OA lets the app write for it; Zalo then sends them on to `redirect`."""
+        asked = {
+            "app_id": self._config.app_id, "redirect_uri": redirect, "code_challenge": challenge, "state": state,
+        }  # fmt: skip
+        return f"{self._config.oauth_url}/v4/oa/permission?{urlencode(asked)}"
+
+    async def exchange(self, code: str, verifier: str, owner: str) -> Tokens:
+        """The first pair of an authorisation by the OA `owner` ("" where that is not known); raises SendError."""
+        if owner not in ("", self._config.oa_id):
+            raise SendError(
+                ErrorKind.MISCONFIGURED, "", "another OA gave its permission than oa_id: choose the right one"
+            )
+        return await self._api.exchange(code, verifier)
 
     @property
     def _keeper(self) -> TokenVault:

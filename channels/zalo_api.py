@@ -28,16 +28,19 @@ _LIFE_DIGITS = 8
 class ZaloConfig(contract.Config):
     """Settings of a Zalo account: one app and one OA, for consultation messages and templates by phone alike.
 
-    `refresh_token`: from the authorisation of the app, where the chain of tokens begins. `receipts`: whether the OA
-    sends events of what was received; where it does not, `accepted` is the proof of consultation messages.
+    `refresh_token`: from an authorisation of the app made elsewhere, where the chain of tokens begins; none where it is
+    authorised from here. `receipts`: whether the OA
+    sends events of what was received; where it does not, `accepted` is the proof of consultation messages. `billable`:
+    whether somebody is written to whose last interaction is two to seven days ago, which costs.
     """
 
     app_id: str = Field(pattern=r"^[0-9]+$")
     app_secret: SecretStr = Field(min_length=1)
     oa_id: str = Field(pattern=r"^[0-9]+$")
     oa_secret: SecretStr = Field(min_length=1)
-    refresh_token: SecretStr = Field(min_length=1)
+    refresh_token: SecretStr = SecretStr("")
     receipts: bool = True
+    billable: bool = True
     base_url: str = "https://openapi.zalo.me"
     business_url: str = "https://business.openapi.zalo.me"
     oauth_url: str = "https://oauth.zaloapp.com"
@@ -100,6 +103,19 @@ class ZaloApi:
             "app_id": self._config.app_id,
             "grant_type": "refresh_token",
         }
+        return await self._handed_out(form)
+
+    async def exchange(self, code: str, verifier: str) -> Tokens:
+        """The first pair of an authorisation; a code works once, within minutes. Raises SendError."""
+        form = {
+            "code": code,
+            "app_id": self._config.app_id,
+            "grant_type": "authorization_code",
+            "code_verifier": verifier,
+        }
+        return await self._handed_out(form)
+
+    async def _handed_out(self, form: Mapping[str, str]) -> Tokens:
         headers = {"secret_key": self._config.app_secret.get_secret_value()}
         lease = Lease.lasting(self._timeout)
         url = f"{self._config.oauth_url}/v4/oa/access_token"

@@ -153,8 +153,8 @@ OVERLOADED: Final[Mapping[str, tuple[tuple[str, Meaning], ...]]] = {
 LOST: Final = "-14014"
 """The refresh token was used before, or its three months are over [M]."""
 AUTHORISE_AGAIN: Final = (
-    "Zalo refuses the refresh token (used before, or ended): authorise the app for this OA again, and put the new"
-    " refresh_token into the accounts file"
+    "Zalo refuses the refresh token (used before, or ended): authorise the app for this OA again:"
+    " `outreach account authorise NAME`, or put a new refresh_token into the accounts file"
 )
 REFUSED_APP: Final = "Zalo refuses to renew the token; check app_id, app_secret and the OA's authorisation of the app"
 

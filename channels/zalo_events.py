@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from channels.contract import AddressChanged, Event, Inbound, Joined, Receipt, ReceiptState, WebhookRequest
+from channels.contract import AddressChanged, Event, Inbound, Joined, Receipt, ReceiptState, Touched, WebhookRequest
 from channels.zalo_signature import moment
 
 _OUR_KEY = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
@@ -123,6 +123,11 @@ def _shared(told: _Told) -> list[Event]:
     return [Joined(told.key(who), told.at, sender=who, phone=_international(phone), name=name)]
 
 
+def _clicked(told: _Told) -> list[Event]:
+    who = _follower(told)
+    return [Touched(told.key(who), told.at, sender=who)]
+
+
 def _follower(told: _Told) -> str:
     who = told.text("follower", "id") or told.text("sender", "id") or told.text("user_id")
     if not who:
@@ -141,4 +146,5 @@ _READERS: Final[Mapping[str, Callable[[_Told], list[Event]]]] = {
     "user_submit_info": _shared,
     "follow": _followed,
     "unfollow": _left,
+    "user_click_response_button": _clicked,
 }

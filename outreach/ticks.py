@@ -15,7 +15,7 @@ from outreach.planning.sharing import share_out
 from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
-from outreach.store import arrivals, claims, confirmations, deliveries, inbound, retention, test_sends
+from outreach.store import arrivals, claims, confirmations, deliveries, inbound, interactions, retention, test_sends
 from outreach.tasks import Hints
 
 EVENTS_KEPT = timedelta(days=90)
@@ -100,6 +100,7 @@ def retain(runtime: Runtime) -> int:
         inbound.purge(connection, settled_before=now - EVENTS_KEPT, before=now - UNANSWERED_KEPT)
         confirmations.purge(connection, now - CONFIRMATIONS_KEPT)
         arrivals.purge(connection, runtime.clock.now() - EVENTS_KEPT)
+        interactions.purge(connection, runtime.clock.now() - EVENTS_KEPT)
         retention.purge_ledger(connection, runtime.clock.now())
         test_sends.purge(connection, runtime.clock.now())
         return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)

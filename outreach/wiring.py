@@ -25,7 +25,6 @@ from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.marking import with_secrets
 from outreach.dispatch.recovery import Recovery
-from outreach.dispatch.token_journal import TokenJournal
 from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
 from outreach.domain.clock import Clock
@@ -167,7 +166,7 @@ def _sending(
     me = myself()
     with engine.begin() as connection:
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
-    loop = SendingLoop(accounts.makers, Vaults(engine, keys, TokenJournal(chosen.data_dir / "tokens", keys)).open)
+    loop = SendingLoop(accounts.makers, Vaults(engine, keys, journals=chosen.data_dir / "tokens").open)
     dispatcher = Dispatcher(
         engine=engine, buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),

@@ -25,6 +25,7 @@ PEOPLE = frozenset(
 IN_SQL = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(sorted(PEOPLE))})\b")
 
 ENGINE_ONLY: Mapping[str, str] = {
+    "interactions.refused": "what a provider said of deliveries just sent",
     "arrivals.agreed": "what a sender said; the caller has their row",
     "arrivals.guessed": "what a sender tried; the caller has their row",
     "arrivals.left": "that a sender is gone; the caller has their row",

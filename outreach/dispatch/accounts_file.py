@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
-from channels.abilities import Advice, Configured, Explaining, ExplainingItsOwn, Proving
+from channels.abilities import Advice, Configured, Explaining, ExplainingItsOwn, Proving, Windowed
 from channels.contract import Adapter
 from channels.registry import UnknownProviderError, adapter_class
 from outreach.domain.accounts import Account
@@ -107,7 +108,7 @@ def _shared(sections: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     found = []
     for name, section in sections.items():
         token = section.get("refresh_token") if isinstance(section, dict) else None
-        if isinstance(token, str) and first.setdefault(token, name) != name:
+        if isinstance(token, str) and token and first.setdefault(token, name) != name:
             what = f"refresh_token is that of [accounts.{first[token]}]; let one account serve both channels"
             found.append((name, "refresh_token", what))
     return found
@@ -140,6 +141,7 @@ def _account(
         receipts=capabilities.receipts, deduplicates_for=capabilities.deduplicates_for, can_ask=capabilities.can_ask,
         tracks=capabilities.tracks, deduplicates_within_day_of=capabilities.deduplicates_within_day_of,
         public_name=_public_name(config, common.channel), trial=common.trial,
+        windows=_windows(adapter, config, common.channel),
     )  # fmt: skip
     return account, lambda: adapter(config, timeout=timeout), _adviser(adapter, config)
 
@@ -166,6 +168,16 @@ def _proofs(
     if not issubclass(adapter, Proving):
         return {}
     return {channel: DeliveryState(adapter.proof_on(str(channel), config)) for channel in channels}
+
+
+def _windows(
+    adapter: type[Adapter], config: BaseModel | None, channels: tuple[Channel, ...]
+) -> dict[Channel, timedelta]:
+    """How long after an interaction it may write, for an adapter that may not always."""
+    if not issubclass(adapter, Windowed):
+        return {}
+    lasting = {channel: adapter.window_on(str(channel), config) for channel in channels}
+    return {channel: lasts for channel, lasts in lasting.items() if lasts is not None}
 
 
 def _adapter(values: Mapping[str, Any], mistakes: list[tuple[str, str]]) -> type[Adapter] | None:

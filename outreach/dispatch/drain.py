@@ -187,6 +187,7 @@ class Dispatcher:
             claimed, refused = claims.claim(
                 connection, account=account.name, lane=lane, run_ids=order, child=self.child,
                 limit=min(limit, probe_of) if probe else limit, lease_s=self.lease_s, now=now, trial=account.trial,
+                windows=account.windows,
             )  # fmt: skip
             if probe and not claimed:
                 circuits.give_probe_back(connection, account.name)

@@ -15,12 +15,11 @@ from channels.contract import ErrorKind, SendError
 from outreach.dispatch.loop import SendingLoop
 from outreach.domain.accounts import Account
 from outreach.store import accounts as account_store
-from outreach.store import campaigns
 
 log = logging.getLogger(__name__)
 
-CHAIN_ENDED = "-14014"
-"""The code with which a chain of tokens ends."""
+LOST = "-14014"
+"""Zalo's code for a refresh token that is used up; another host's journal may hold the one that followed."""
 _LONGEST = 20.0
 """Seconds after which a child turns to other work."""
 
@@ -50,8 +49,9 @@ class Freshness:
     def _one(self, name: str) -> bool:
         try:
             renewed = self.loop.submit(self._renewed(name)).result()
-            if renewed:
-                self._back(name)
+            with self.engine.begin() as connection:
+                if account_store.resume_renewed(connection, name, code=LOST):
+                    log.warning("account resumed: account=%s its tokens were found", name)
             return renewed
         except SendError as error:
             if error.kind is ErrorKind.MISCONFIGURED:
@@ -63,14 +63,6 @@ class Freshness:
         except Exception as error:  # one account's trouble is not the others'
             log.error("tokens were not renewed: account=%s error=%s", name, type(error).__name__)
         return False
-
-    def _back(self, name: str) -> None:
-        """An account that was paused for its lost token has one again: another host had taken it down."""
-        with self.engine.begin() as connection:
-            paused = account_store.paused(connection).get(name)
-            if paused is not None and paused.code == CHAIN_ENDED and account_store.resume(connection, name):
-                campaigns.note(connection, who="system", action="account has its token again", what=name)
-                log.warning("account has its token again: account=%s", name)
 
     async def _renewed(self, name: str) -> bool:
         adapter = await self.loop.adapter(name)

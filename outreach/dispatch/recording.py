@@ -13,7 +13,7 @@ from outreach.dispatch.outcome import Outcome
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.states import DeliveryState, Reason
-from outreach.store import accounts, deliveries, heirs, suppressions
+from outreach.store import accounts, deliveries, heirs, interactions, suppressions
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ class Recorder:
             heirs.take_over(connection, deliveries.recipients(connection, unmade), now=now)
             refused = [(one.change.run, one.change.delivery) for one in outcomes if one.opted_out]
             suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)
+            shut = [(one.change.run, one.change.delivery) for one in outcomes if one.window_closed]
+            interactions.refused(connection, shut, now)
             if broken is not None:
                 accounts.pause(connection, account.name, code=broken[0], reason=broken[1])
                 log.error("account paused: account=%s code=%s reason=%s", account.name, *broken)

@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels.abilities import Tokens
 from channels.contract import ErrorKind, SendError
-from outreach.dispatch.token_journal import TokenJournal
+from outreach.dispatch.journal import Journal
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.store import account_tokens
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 Refresh = Callable[[Tokens], Awaitable[Tokens]]
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 """When a pair ended that is only a configured refresh token."""
+_UNAUTHORISED = "nobody has authorised the app for this account yet: run `outreach account authorise"
 _ENDING = timedelta(minutes=2)
 """A remembered pair that ends sooner is read again: somebody may have renewed it."""
 _PATIENCE_S = 40
@@ -50,9 +52,10 @@ class Vaults:
 
     engine: Engine
     keys: KeyRing
-    journal: TokenJournal | None = None
     pauses: Sequence[float] = _AGAIN
     later: float = _LATER
+    journals: Path | None = None
+    """The folder of this host's journals of pairs not yet committed; None keeps none."""
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def open(self, account: str, first_refresh_token: str) -> AccountVault:
@@ -66,12 +69,12 @@ class AccountVault:
     def __init__(self, process: Vaults, account: str, first_refresh_token: str) -> None:
         self._engine = process.engine
         self._keys = process.keys
-        self._journal = process.journal
         self._pauses = process.pauses
         self._later = process.later
         self._gate = process.gate
         self._account = account
         self._first = first_refresh_token
+        self._journal = Journal(process.journals, account, process.keys)
         self._looking = asyncio.Lock()
         self._remembered: Tokens | None = None
         self._won: dict[str, Tokens] = {}
@@ -104,6 +107,22 @@ class AccountVault:
         self._renewal = asyncio.create_task(self._renewed(stale, refresh))
         self._renewal.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._renewal)
+
+    async def adopt(self, exchange: Callable[[], Awaitable[Tokens]]) -> None:
+        """Begin the chain anew with the pair of a new authorisation; raises SendError and SQLAlchemyError."""
+        connection = await asyncio.to_thread(self._locked)
+        try:
+            stored = await asyncio.to_thread(account_tokens.read, connection, self._account)
+            try:
+                before = self._opened(stored)
+            except SendError:
+                before = Tokens("", "", LONG_AGO)
+            fresh = await exchange()
+            self._journal.keep(before, fresh)
+            await asyncio.to_thread(self._store, connection, stored, fresh, before)
+            self._remembered = fresh
+        finally:
+            await asyncio.to_thread(connection.close)
 
     async def aclose(self) -> None:
         """Wait for a renewal under way, so that its pair is stored; try once more with one that could not be."""
@@ -147,13 +166,12 @@ class AccountVault:
             pair = self._opened(stored)
             if pair.refresh == stale.refresh:
                 # One that could not be stored is not asked for again: its forerunner is used up.
-                fresh = self._won.get(pair.refresh) or self._taken_down(pair) or await refresh(pair)
-                if self._journal is not None and pair.refresh not in self._won:
-                    self._journal.write(self._account, pair, fresh)  # before anything else is waited for
+                fresh = self._won.get(pair.refresh) or self._journal.successor(pair)
+                if fresh is None:
+                    fresh = await refresh(pair)
+                    self._journal.keep(pair, fresh)  # before anything else is awaited: a kill must not lose it
                 self._won = {pair.refresh: fresh}
-                await asyncio.to_thread(self._store, connection, stored, fresh)
-                if self._journal is not None:
-                    self._journal.forget(self._account)
+                await asyncio.to_thread(self._store, connection, stored, fresh, pair)
                 log.info("tokens renewed: account=%s until=%s", self._account, fresh.expires_at.isoformat())
                 pair = fresh
             self._won = {}
@@ -162,13 +180,6 @@ class AccountVault:
         self._remembered = pair
         return pair
 
-    def _taken_down(self, pair: Tokens) -> Tokens | None:
-        """What followed the pair, where whoever was given it was killed before it could be committed."""
-        found = None if self._journal is None else self._journal.successor(self._account, pair)
-        if found is not None:
-            log.warning("a token taken down before a kill is used: account=%s", self._account)
-        return found
-
     def _lasting(self) -> Tokens | None:
         """The remembered pair, unless it is about to end."""
         pair = self._remembered
@@ -176,7 +187,17 @@ class AccountVault:
 
     def _look(self) -> Tokens:
         with self._engine.connect() as connection:
-            return self._opened(account_tokens.read(connection, self._account))
+            pair = self._opened(account_tokens.read(connection, self._account))
+        if self._journal.successor(pair) is None:
+            return pair
+        with self._locked() as connection:  # whoever won it was killed before it was stored
+            stored = account_tokens.read(connection, self._account)
+            pair = self._opened(stored)
+            if (fresh := self._journal.successor(pair)) is not None:
+                self._store(connection, stored, fresh, pair)
+                log.warning("a token was taken over from this host's journal: account=%s", self._account)
+                pair = fresh
+        return pair
 
     def _locked(self) -> Connection:
         connection = self._engine.connect()
@@ -190,7 +211,9 @@ class AccountVault:
     def _opened(self, stored: StoredTokens | None) -> Tokens:
         """The stored pair; or the configured token, where it is one that this chain has not seen yet."""
         marks = {mark for _, mark in self._keys.fingerprints(self._label)}
-        if stored is None or marks.isdisjoint(stored.seeds):
+        if stored is None or (self._first and marks.isdisjoint(stored.seeds)):
+            if not self._first:
+                raise SendError(ErrorKind.MISCONFIGURED, "", f"{_UNAUTHORISED} {self._account}`")
             return Tokens("", self._first, LONG_AGO)
         try:
             pair = json.loads(self._keys.open(stored.sealed, stored.key_version))
@@ -199,11 +222,11 @@ class AccountVault:
         if pair is None:
             raise SendError(
                 ErrorKind.MISCONFIGURED, "", "the stored tokens were sealed with another secret key: restore it, or"
-                " authorise the app again and put the new refresh_token into the accounts file",
+                " authorise the app again: `outreach account authorise NAME`",
             )  # fmt: skip
         return Tokens(pair["access"], pair["refresh"], stored.expires_at)
 
-    def _store(self, connection: Connection, before: StoredTokens | None, fresh: Tokens) -> None:
+    def _store(self, connection: Connection, before: StoredTokens | None, fresh: Tokens, followed: Tokens) -> None:
         seeds = () if before is None else before.seeds
         mark = self._keys.fingerprint(self._label)
         sealed = self._keys.seal(json.dumps({"access": fresh.access, "refresh": fresh.refresh}))
@@ -212,6 +235,7 @@ class AccountVault:
         )  # fmt: skip
         account_tokens.write(connection, self._account, kept)
         connection.commit()
+        self._journal.forget(followed)
 
     @property
     def _label(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from outreach.domain.sms_text import TextForm
 from outreach.domain.states import DeliveryState
@@ -35,6 +36,8 @@ class Account:
     can_ask: bool
     tracks: bool
     proofs: Mapping[Channel, DeliveryState] = field(default_factory=dict)
+    windows: Mapping[Channel, timedelta] = field(default_factory=dict)
+    """How long after somebody's last interaction they may be written to, on the channels where that ends."""
     deduplicates_within_day_of: str = ""
     public_name: str = ""
     """What citizens find it by: the id of an OA, the username of a bot; "" where it has none."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut
+from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Touched
 from outreach.domain.invitation import tokens_in
 from outreach.domain.opt_out import is_opt_in, is_opt_out
 from outreach.receipts import refusing
 from outreach.receipts.joining import Joining
-from outreach.store import arrivals, inbound
+from outreach.store import arrivals, inbound, interactions
 
 LONGEST = 4000
 """Characters that are kept of what a citizen wrote."""
@@ -15,6 +15,7 @@ LONGEST = 4000
 
 def hear(joining: Joining, event: Event) -> None:
     """Let an event that is no receipt have its effect; raises what the database and the key ring raise."""
+    _in_touch(joining, event)
     match event:
         case Joined():
             joining.come(event, _evidence(joining, event))
@@ -24,6 +25,13 @@ def hear(joining: Joining, event: Event) -> None:
             _refuse(joining, event)
         case Inbound() if event.sender:
             _written(joining, event)
+
+
+def _in_touch(joining: Joining, event: Event) -> None:
+    """Remember that somebody turned to an account that may write only for a while after."""
+    if isinstance(event, Joined | Inbound | Touched) and event.sender and joining.account.windows:
+        sender, at = joining.sealed(event.sender), min(event.at, joining.now)
+        interactions.heard(joining.connection, joining.account.name, sender.values, at)
 
 
 def _written(joining: Joining, event: Inbound) -> None:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Receipt, ReceiptState
+from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Receipt, ReceiptState, Touched
 
 _KINDS: Final[Mapping[str, type[Event]]] = {
-    kind.__name__: kind for kind in (AddressChanged, Inbound, Joined, OptOut, Receipt)
+    kind.__name__: kind for kind in (AddressChanged, Inbound, Joined, OptOut, Receipt, Touched)
 }
 
 

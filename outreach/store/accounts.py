@@ -39,6 +39,18 @@ def resume(connection: Connection, name: str) -> bool:
     return result.rowcount > 0
 
 
+def resume_renewed(connection: Connection, name: str, *, code: str) -> bool:
+    """Put an account back that was taken out with `code`, where its tokens were renewed since; whether it was."""
+    found = connection.execute(
+        text(
+            "SELECT 1 FROM account_states s JOIN account_tokens t ON t.name = s.name"
+            " WHERE s.name = :name AND s.paused AND s.code = :code AND t.renewed_at > s.since"
+        ),
+        {"name": name, "code": code},
+    ).first()
+    return found is not None and resume(connection, name)
+
+
 def paused(connection: Connection) -> dict[str, AccountState]:
     """The accounts out of service, by name."""
     rows = connection.execute(select(account_states).where(account_states.c.paused))

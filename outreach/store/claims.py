@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import Connection, TextClause, text
 
 from outreach.domain.recipient import Recipient
 from outreach.domain.words import Channel, Lane, MessageClass, RecipientKind
-from outreach.store import heirs
+from outreach.store import heirs, interactions
 from outreach.store.campaigns import TESTS
 from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.deliveries import COUNTED, ERRORS_COUNTED, MAY_HAVE_LEFT, SHARDS
@@ -135,10 +136,13 @@ judged AS MATERIALIZED (
                 THEN 'case_moved'
             WHEN {_IN_TRIAL} AND NOT {is_listed("a.fingerprint", "d.channel", "a.channel")} THEN 'trial'
             WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
-            ELSE (SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
+            ELSE coalesce((SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
                 AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
                 AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
-                ORDER BY s.reason LIMIT 1)
+                ORDER BY s.reason LIMIT 1),
+                CASE WHEN d.channel = ANY(CAST(:windowed AS text[]))
+                    AND {interactions.closed("d.account", "a.fingerprint", ":now", "CAST(:lasts_s AS float)")}
+                    THEN 'window_closed' END)
         END AS refusal
     FROM picked p
     JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id
@@ -182,6 +186,8 @@ _UNREMINDED = text(
 )
 """A reminder that was not sent because its case had moved or closed may be made again should the date come back."""
 
+NO_WINDOWS: Final[Mapping[Channel, timedelta]] = MappingProxyType({})
+
 _DURABLE = text("SET LOCAL synchronous_commit = on")
 """A claim must outlive a crash of the server before the first byte leaves, whatever the server's own setting."""
 
@@ -197,9 +203,11 @@ def claim(
     lease_s: float,
     now: datetime,
     trial: bool,
+    windows: Mapping[Channel, timedelta] = NO_WINDOWS,
 ) -> tuple[list[Claimed], int]:
     """Claim up to `limit` due deliveries, shared fairly among `run_ids`; returns them and how many were refused.
 
+    `windows`: how long the account may write to somebody who was in touch, on the channels where that ends.
     Refused ones have become expired or suppressed; unknown where an earlier attempt may have left. The caller commits
     before the first byte leaves; `lease_s` counts on the database's clock, `now` is the engine's. `trial`: the account
     writes to listed test addresses only; this is the guard that counts, whatever was planned.
@@ -212,7 +220,8 @@ def claim(
         {
             "account": account, "lane": str(lane), "run_ids": list(run_ids), "limit": limit,
             "per_run": max(1, -(-limit // len(run_ids))), "child": child, "lease_s": lease_s, "now": now,
-            "shard": child % SHARDS, "trial": trial,
+            "shard": child % SHARDS, "trial": trial, "windowed": [str(one) for one in windows],
+            "lasts_s": min((one.total_seconds() for one in windows.values()), default=None),
         },
     ).all()  # fmt: skip
     left = [row for row in rows if (row.moved and row.state != "unknown") or row.reason in _THEIRS_ALONE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from outreach.store import interactions
 from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.plans import (
     GO_ON,
@@ -138,7 +139,9 @@ handed_on AS (
 {_ledger(step, cases=cases)}
 """
     fresh_later(connection)
-    connection.execute(text(statement), {**step.values(), **account_values(step), "go_on": list(GO_ON)})
+    connection.execute(
+        text(statement), {**step.values(), **account_values(step), **_windows(step), "go_on": list(GO_ON)}
+    )
 
 
 def _excused(step: Step) -> str:
@@ -164,9 +167,24 @@ excused AS MATERIALIZED (
         WHEN l.account IS NULL THEN 'no_account'{_NOT_LISTED if step.in_trial else ""}
         WHEN l.blocked IS NOT NULL THEN l.blocked
         WHEN {_UNCONSENTED} THEN 'no_consent'
+        WHEN {_windowed(step)} THEN 'window_closed'
     END AS excuse
     FROM weighed l
 )"""
+
+
+def _windowed(step: Step) -> str:
+    """Whether the account may not write to the address when the message is due, as far as is known now."""
+    if not any(step.channel in account.windows for account in step.accounts):
+        return "false"
+    windows = "unnest(CAST(:windowed AS text[]), CAST(:windows AS float[])) AS w(name, s)"
+    lasts = f"(SELECT w.s FROM {windows} WHERE w.name = l.account)"
+    return interactions.closed("l.account", "l.fingerprint", ":due", lasts)
+
+
+def _windows(step: Step) -> dict[str, object]:
+    lasting = {one.name: one.windows[step.channel] for one in step.accounts if step.channel in one.windows}
+    return {"windowed": list(lasting), "windows": [lasts.total_seconds() for lasts in lasting.values()]}
 
 
 def _written(step: Step) -> str:

@@ -20,7 +20,7 @@ _PLANNER = 0x706C616E  # "plan"
 
 GO_ON = (
     "no_address", "no_account", "opted_out", "hard_bounce", "do_not_call", "no_consent", "under_age", "capped",
-    "no_station",
+    "no_station", "window_closed",
 )  # fmt: skip
 """Reasons for leaving somebody out of one channel that send them on to the next one at once.
 

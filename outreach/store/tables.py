@@ -433,6 +433,16 @@ confirmations = Table(
     Index("ix_confirmations_open", "next_attempt_at", postgresql_where=text("state IN ('planned', 'sending')")),
 )
 
+interactions = Table(
+    "interactions",
+    metadata,
+    # `last_at`: when the citizen was last in touch; `refused_at`: when the provider last said that it was too long ago.
+    Column("account", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, primary_key=True),
+    Column("last_at", Moment),
+    Column("refused_at", Moment),
+)
+
 contact_ledger = Table(
     "contact_ledger",
     metadata,

@@ -28,7 +28,7 @@ SUBCOMMANDS = {
     "template": ["list", "check", "preview", "send"],
     "sms": ["parts"],
     "bounces": ["take"],
-    "account": ["list", "resume", "test", "trial"],
+    "account": ["authorise", "list", "resume", "test", "trial"],
 }
 ALL = [[name] for name in COMMANDS if name not in SUBCOMMANDS] + [
     [name, sub] for name, subs in SUBCOMMANDS.items() for sub in subs

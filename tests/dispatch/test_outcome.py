@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from channels import zalo_codes
 from channels.contract import Accepted, ErrorKind, SendError
 from outreach.dispatch.outcome import Outcome, outcome
 from outreach.domain.recipient import Recipient
@@ -108,3 +109,22 @@ def test_what_may_have_left_never_ends_as_failed_for_want_of_patience() -> None:
 
 def test_what_has_not_left_needs_no_key() -> None:
     assert half_done(NOON - timedelta(hours=1), may_have_left=False).change.resend_until is None
+
+
+def test_what_the_night_has_put_off_does_not_come_back_all_at_once() -> None:
+    """Zalo refuses at 22:30; a hundred of them come back from 06:05 on, spread over minutes."""
+    night = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+    for code in ("-133", "-234"):
+        wait = zalo_codes.meaning(code).retry_after(night)
+        delays = [postponed(wait, spread=n / 100).change.delay for n in range(100)]
+        back = [night + timedelta(seconds=delay) for delay in delays]
+        assert min(back) == datetime(2026, 11, 23, 23, 5, tzinfo=UTC)
+        assert max(back) - min(back) > timedelta(minutes=15)
+        assert max(sum(one.minute == minute for one in back) for minute in range(60)) <= 10
+
+
+@pytest.mark.parametrize("code", ["-133", "-234"])
+def test_who_cannot_wait_for_the_morning_goes_to_the_next_channel(code: str) -> None:
+    night = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+    change = postponed(zalo_codes.meaning(code).retry_after(night), patience_s=3600).change
+    assert (change.state, change.reason) == (DeliveryState.FAILED, Reason.WINDOW_CLOSED)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from channels.abilities import Tokens
 from channels.contract import ErrorKind, SendError
 from channels.zalo import Zalo
 from outreach.dispatch.loop import SendingLoop
-from outreach.dispatch.token_journal import TokenJournal
 from outreach.dispatch.vault import LONG_AGO, AccountVault, Vaults
 from outreach.domain.privacy import KeyRing
 from outreach.settings import PROJECT
@@ -32,8 +30,6 @@ from tests.processes import wait_for
 NEW_FIRST = "another-first-token"
 PROCESS = """
 import asyncio, sys
-from pathlib import Path
-from outreach.dispatch.token_journal import TokenJournal
 from outreach.dispatch.vault import Vaults
 from outreach.domain.privacy import KeyRing
 from outreach.store.engine import connect
@@ -46,9 +42,7 @@ async def story(vaults):
     await adapter.aclose()
     print((await vault.current()).access)
 
-keys = KeyRing({1: sys.argv[3]})
-journal = TokenJournal(Path(sys.argv[4]), keys) if sys.argv[4:] else None
-vaults = Vaults(connect(sys.argv[1]), keys, journal)
+vaults = Vaults(connect(sys.argv[1]), KeyRing({1: sys.argv[3]}))
 print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(story(vaults))
@@ -418,67 +412,3 @@ def test_a_child_that_ends_waits_for_a_renewal_under_way(engine: Engine, keys: K
         answered.set()
         closing.join(20)
     assert stored(engine) is not None
-
-
-def begun(database_url: str, port: int, journal: Path) -> subprocess.Popen[str]:
-    """A process that renews the account's pair at once."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROCESS, database_url, str(port), SECRET, str(journal)], cwd=PROJECT, text=True,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdin is not None
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return process
-
-
-def blocked(engine: Engine) -> bool:
-    """Whether somebody waits for another transaction to end."""
-    with engine.connect() as connection:
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
-        return bool(connection.execute(text(waiting)).scalar_one())
-
-
-def test_a_kill_between_the_answer_and_the_commit_does_not_lose_the_account(
-    engine: Engine, database_url: str, tmp_path: Path
-) -> None:
-    server, journal = ZaloServer(), tmp_path / "tokens"
-    with serving(server) as port:
-        with engine.connect() as holding:  # the commit of the new pair waits for this transaction
-            holding.execute(
-                text(
-                    "INSERT INTO account_tokens (name, sealed, key_version, expires_at, seeds)"
-                    " VALUES ('zalo', '', 1, now(), '{}')"
-                )
-            )
-            process = begun(database_url, port, journal)
-            wait_for("the new pair at the commit", lambda: server.renewals and blocked(engine))
-            process.kill()
-            process.wait(10)
-            holding.rollback()
-        assert stored(engine) is None
-        (file,) = journal.iterdir()
-        assert file.stat().st_mode & 0o777 == 0o600
-        assert b"zalo-access-token-1" not in file.read_bytes()
-        assert begun(database_url, port, journal).communicate(timeout=60)[0].strip() == "zalo-access-token-1"
-    assert [renewal["refresh_token"] for renewal in server.renewals] == [FIRST]
-    assert stored(engine) is not None
-    assert list(journal.iterdir()) == []
-
-
-def test_a_journal_of_another_pair_says_nothing(engine: Engine, keys: KeyRing, tmp_path: Path) -> None:
-    journal = TokenJournal(tmp_path, keys)
-    journal.write("zalo", Tokens("", "some other token", LONG_AGO), Tokens("a", "r", datetime.now(UTC)))
-    chain = Chain()
-    assert rotated(Vaults(engine, keys, journal).open("zalo", FIRST), chain).access == "access-1"
-    assert chain.calls == [FIRST]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_journal_nobody_can_read_is_no_reason_to_fail(engine: Engine, keys: KeyRing, tmp_path: Path) -> None:
-    (tmp_path / "zalo.token").write_text("{")
-    assert rotated(Vaults(engine, keys, TokenJournal(tmp_path, keys)).open("zalo", FIRST), Chain()).access == "access-1"
-    closed = tmp_path / "zalo.token"
-    assert not closed.exists()
