@@ -67,8 +67,8 @@ def claim(world: AllChannels) -> tuple[list[claims.Claimed], int]:
         runs = [one.id for one in claims.open_runs(connection, account="oa", lane=Lane.BULK, now=now)]
         child = claims.enrol_child(connection, host="h", boot="b", pid=1, started=1.0)
         return claims.claim(
-            connection, account="oa", lane=Lane.BULK, run_ids=runs, limit=10, child=child, lease_s=60, now=now, trial=False,
-            windows=world.accounts["oa"].windows,
+            connection, account="oa", lane=Lane.BULK, run_ids=runs, limit=10, child=child, lease_s=60, now=now,
+            trial=False, windows=world.accounts["oa"].windows,
         )  # fmt: skip
 
 
