@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from outreach.cli.checks import mending
 from outreach.cli.options import Json, Slug
 from outreach.cli.output import local, make_table, print_json, print_table, warn
 from outreach.cli.session import session_of
@@ -130,7 +131,7 @@ def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
     own = [*trial, *([f"the campaign is paused: outreach campaign resume {standing.campaign}"] if paused else [])]
     own += [
         f"account {account.name} is paused since {local(account.since, zone)} ({account.code} {account.reason}): "
-        f"mend that, then: outreach account resume {account.name}"
+        f"{mending(account.name, account.code)}"
         for account in standing.paused_accounts
     ]
     own += [

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.cli.session import Session
 from outreach.dispatch.child import Child, myself, proven_dead
+from outreach.dispatch.freshness import LOST
 from outreach.domain.circuits import Circuit
 from outreach.domain.errors import OutreachError
 from outreach.domain.lifecycle import CampaignState
@@ -235,7 +236,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         )
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
-        yield Check(f"account {name}", Finding.BROKEN, why, f"mend that, then: outreach account resume {name}")
+        yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
     yield from _asked(asked.values(), now)
     for one in standings.values():
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
@@ -266,6 +267,13 @@ def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:
         if one.warned_at is not None and now - one.warned_at < _RECENT:
             what = f"messages came back for what we are or send, last {one.warned_at:%Y-%m-%d %H:%M} UTC: {one.warning}"
             yield Check(f"mail of {one.name}", Finding.DOUBTFUL, what, "look at SPF, DKIM, DMARC and the server's name")
+
+
+def mending(name: str, code: str) -> str:
+    """What brings a paused account back: a lost token by another authorisation, the rest once it is mended."""
+    if code == LOST:
+        return f"authorise the app again: outreach account authorise {name}"
+    return f"mend that, then: outreach account resume {name}"
 
 
 def _workers(children: list[health.Child]) -> Check:

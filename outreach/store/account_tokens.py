@@ -57,7 +57,7 @@ def write(connection: Connection, name: str, tokens: StoredTokens) -> None:
     """Put a pair in the place of the one before; the caller commits before it is used."""
     values = {
         "sealed": tokens.sealed, "key_version": tokens.key_version, "expires_at": tokens.expires_at,
-        "seeds": list(tokens.seeds), "renewed_at": text("now()"),
+        "seeds": list(tokens.seeds), "renewed_at": text("clock_timestamp()"),  # not when the wait for the lock began
     }  # fmt: skip
     statement = insert(account_tokens).values(name=name, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))

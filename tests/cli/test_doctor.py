@@ -49,6 +49,14 @@ def test_real_providers_behind_a_loopback_address_are_broken(outreach: Commands)
     assert findings(outreach)["public address"] == "good"
 
 
+def test_a_lost_token_is_mended_by_another_authorisation(outreach: Commands, engine: Engine) -> None:
+    write(outreach, TO_ITSELF)
+    with engine.begin() as connection:
+        accounts.pause(connection, "sms-real", code="-14014", reason="the token is used up")
+    said = outreach("doctor").out
+    assert "outreach account authorise sms-real" in said
+
+
 def test_a_paused_account_is_broken_until_it_is_resumed(outreach: Commands, engine: Engine) -> None:
     write(outreach, TO_ITSELF)
     with engine.begin() as connection:
