@@ -142,6 +142,7 @@ def _account(
         tracks=capabilities.tracks, deduplicates_within_day_of=capabilities.deduplicates_within_day_of,
         public_name=_public_name(config, common.channel), trial=common.trial,
         windows=_windows(adapter, config, common.channel),
+        fewest_at_once=getattr(adapter, "fewest_at_once", 1),
     )  # fmt: skip
     return account, lambda: adapter(config, timeout=timeout), _adviser(adapter, config)
 

@@ -101,6 +101,8 @@ class Breaker:
             if not well:
                 cause = f"{chunk.ill} of {chunk.results} sends failed"
                 store.found_ill(connection, account.name, cause=cause, pause=_pause, probed=True)
+        if well:
+            self._forget(account)  # sends that were under way when it fell ill
         log.info("account probed: account=%s well=%s", account.name, well)
         return not well
 
@@ -111,11 +113,14 @@ class Breaker:
             moved = self._move(connection, account)
             campaigns.note(connection, who=WHO, action="account ill", what=account.name, detail={"cause": cause})
         log.error("account ill: account=%s cause=%s moved=%s", account.name, cause, sum(moved.values()))
+        self._forget(account)
+        _tell(account, moved, hint)
+
+    def _forget(self, account: Account) -> None:
         try:
             self.windows.forget(account.name)
         except redis.RedisError:
             log.warning("the windows are away: account=%s", account.name)
-        _tell(account, moved, hint)
 
     def _move(self, connection: Connection, account: Account) -> dict[tuple[str, str], int]:
         """A first slice of what waits at the account, to those who can send it just as well."""

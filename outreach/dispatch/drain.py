@@ -132,7 +132,7 @@ class Dispatcher:
             purse.give_back(granted)
             return None
         try:
-            taken = self._claim(account, lane, limit, probe_of=_probe_of(adapter), one_run=done.in_lists)
+            taken = self._claim(account, lane, limit, one_run=done.in_lists)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s claims nothing", account.name)
             purse.give_back(granted)
@@ -168,7 +168,7 @@ class Dispatcher:
         nothing.set_result(NOTHING)
         return Flight((), nothing, taken.probe)
 
-    def _claim(self, account: Account, lane: Lane, limit: int, *, probe_of: int, one_run: bool) -> Taken:
+    def _claim(self, account: Account, lane: Lane, limit: int, *, one_run: bool) -> Taken:
         """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of any one of them."""
         now = self.clock.now()
         lease = Lease.lasting(self.lease_s * _MARGIN)
@@ -186,8 +186,8 @@ class Dispatcher:
             order = random.sample(sorted(runs), min(len(runs), 1) if one_run else len(runs))
             claimed, refused = claims.claim(
                 connection, account=account.name, lane=lane, run_ids=order, child=self.child,
-                limit=min(limit, probe_of) if probe else limit, lease_s=self.lease_s, now=now, trial=account.trial,
-                windows=account.windows,
+                limit=min(limit, max(PROBE, account.fewest_at_once)) if probe else limit, lease_s=self.lease_s,
+                now=now, trial=account.trial, windows=account.windows,
             )  # fmt: skip
             if probe and not claimed:
                 circuits.give_probe_back(connection, account.name)
@@ -289,11 +289,6 @@ class Dispatcher:
 
 def _kind(error: BaseException) -> str:
     return type(error).__name__
-
-
-def _probe_of(adapter: Adapter) -> int:
-    """How many messages try an ill account: as many as its gateway takes."""
-    return max(PROBE, adapter.fewest_at_once) if isinstance(adapter, SendingMany) else PROBE
 
 
 def _turns_to_lists(adapter: Adapter, lane: Lane, messages: Sequence[Ready], done: Drained) -> bool:

@@ -43,6 +43,8 @@ class Account:
     """What citizens find it by: the id of an OA, the username of a bot; "" where it has none."""
     trial: bool = False
     """Whether it writes to listed test addresses only."""
+    fewest_at_once: int = 1
+    """Messages without which its gateway takes no list."""
 
     def proof_on(self, channel: Channel) -> DeliveryState:
         """The state that counts as reached on `channel`, and ends the cascade."""

@@ -41,14 +41,16 @@ class _Round:
         if not any(_meet(account, other) for other in others):
             return 0
         now = self.clock.now()
-        probed = self.standings[account.name].probe_due
+        standing = self.standings[account.name]
+        probed = standing.probe_due and not standing.paused
+        few = max(PROBE, account.fewest_at_once)
         moved = moves.share_out(
             self.connection, self.channel, self.accounts, self.resting, of=[account.name],
-            keep=PROBE if probed else 0, now=now, limit=_AT_ONCE,
+            keep=few if probed else 0, now=now, limit=_AT_ONCE,
         )  # fmt: skip
-        if probed:
+        if probed and not account.trial:  # it would refuse whom it may not write to
             names = [other.name for other in others]
-            moves.lend(self.connection, self.channel, account, of=names, now=now, most=PROBE)
+            moves.lend(self.connection, self.channel, account, of=names, now=now, most=few)
         return sum(moved.values())
 
     def back_to(self, account: Account) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from outreach.dispatch.accounts_file import load_accounts
 from outreach.dispatch.drain import UNRECORDED, Dispatcher
 from outreach.dispatch.loop import SendingLoop
-from outreach.domain.circuits import PROBE, Circuit
+from outreach.domain.circuits import PROBE, Circuit, Tally
 from outreach.domain.words import Lane
 from outreach.planning import actions
 from outreach.planning.sharing import share_out
@@ -230,6 +230,45 @@ def test_a_misconfigured_account_waits_for_a_person_and_the_other_sends(made: Pa
     made.a.mood = Mood.WELL
     made.tick()
     assert made.standing() == circuits.Standing("a", since=made.standing().since)
+
+
+@pytest.mark.parametrize("made", [{"a": "trial = true"}], indirect=True)
+def test_an_ill_account_in_trial_mode_is_tried_with_nobody_elses_messages(made: Pair) -> None:
+    made.people(20)
+    made.launched()
+    with made.world.engine.begin() as connection:
+        circuits.found_ill(connection, "a", cause="thử", pause=lambda tries: timedelta())
+    made.tick()
+    made.drain()
+    assert made.states() == {"accepted": 20}
+    assert len(made.b.taken) == 20
+
+
+def test_an_ill_account_that_waits_for_a_person_keeps_and_gets_nothing_to_be_tried_with(made: Pair) -> None:
+    made.people(40)
+    made.launched()
+    with made.world.engine.begin() as connection:
+        circuits.found_ill(connection, "a", cause="thử", pause=lambda tries: timedelta())
+        account_store.pause(connection, "a", code="401", reason="thử")
+    made.tick()
+    made.tick()
+    assert made.at("a") == 0
+
+
+def test_sends_from_before_it_fell_ill_do_not_count_once_an_account_is_well_again(made: Pair) -> None:
+    made.people()
+    made.launched()
+    made.a.mood = Mood.BROKEN
+    made.drain()
+    made.a.mood = Mood.WELL
+    made.tick()
+    made.probe_is_due()
+    made.tick()
+    breaker = made.children[0].breaker
+    breaker.windows.note("a", Tally(ill=50, chunks=1))  # another child's chunk, recorded late
+    made.children[0].drain("a", Lane.BULK)
+    assert made.standing().circuit is Circuit.RETURNING
+    assert breaker.windows.read("a").ill == 0
 
 
 def test_what_another_child_holds_is_left_to_it(made: Pair) -> None:
