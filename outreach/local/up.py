@@ -16,8 +16,8 @@ from outreach.local.parts import Part
 from outreach.local.sandbox import SandboxConfig
 from outreach.settings import PROJECT, Settings
 
-ZALO, TELEGRAM = "zalo-sandbox", "telegram-sandbox"
-"""Accounts of the sandbox to which Zalo ids and Telegram chats are bound."""
+ZALO, TELEGRAM, SMS = "zalo-sandbox", "telegram-sandbox", "sms-sandbox"
+"""Accounts of the sandbox that hear of citizens: Zalo ids and Telegram chats are bound to the first two."""
 WORKER_GRACE = 40.0
 """Seconds a worker gets to end: what it is sending (at most 20 s) is sent and written down first."""
 
@@ -26,7 +26,7 @@ WORKER_GRACE = 40.0
 class SandboxPart:
     """A provider simulator as one of the parts; `options` are further ones of `python -m outreach.local.sandbox`.
 
-    `public_url`: where the web is, so that Zalo's and Telegram's events reach the accounts of `sandbox_accounts`.
+    `public_url`: where the web is, so that what citizens do reaches the accounts of `sandbox_accounts`.
     """
 
     data: Path
@@ -77,7 +77,8 @@ def sandbox_argv(sandbox: SandboxPart) -> tuple[str, ...]:
     hooks: tuple[str, ...] = ()
     if sandbox.public_url:
         base = f"{sandbox.public_url.rstrip('/')}/webhooks"
-        hooks = ("--webhook", f"zalo={base}/{ZALO}", "--webhook", f"telegram={base}/{TELEGRAM}")
+        told = (f"zalo={base}/{ZALO}", f"telegram={base}/{TELEGRAM}", f"twilio={base}/{SMS}")
+        hooks = tuple(word for address in told for word in ("--webhook", address))
     return (
         *(sys.executable, "-m", "outreach.local.sandbox", "--data", str(sandbox.data)),
         *(*ports, *returned, *hooks, *sandbox.options),
@@ -146,7 +147,7 @@ def sandbox_accounts(sandbox: SandboxPart, *, rate: int, zalo_rate: int = 60) ->
     zalo, esms, bot = known.zalo, known.esms, known.telegram
     return f"""\
 # Everything goes to the sandbox of this machine; nothing reaches anybody.
-[accounts.sms-sandbox]
+[accounts.{SMS}]
 channel = "sms"
 provider = "twilio"
 account_sid = "{known.account_sid}"

@@ -14,6 +14,7 @@ from sandbox_harness import PERSON, TEXT, mail_to, message, outcome, sandbox, sm
 from channels.contract import Accepted, ErrorKind, SendError
 from outreach.local.sandbox import Outcome, Ports, read_log
 from outreach.local.sandbox.behaviour import Fate
+from outreach.local.sandbox.book import phone_id
 from outreach.local.sandbox.log import Entry, RequestLog
 
 
@@ -101,8 +102,45 @@ def test_a_page_shows_what_each_citizen_would_have_received(tmp_path: Path) -> N
     assert re.search(r"[0-9]{2}:[0-9]{2}:[0-9]{2}</time>", phone)
     assert "đến hạn &lt;ngày mai&gt;" in phone
     assert "Giấy hẹn" in letterbox
-    assert '<iframe sandbox srcdoc="&lt;p&gt;Chào &lt;b&gt;bà con' in letterbox
+    assert '<iframe sandbox="allow-popups allow-popups-to-escape-sandbox"' in letterbox
+    assert "&lt;p&gt;Chào &lt;b&gt;bà con" in letterbox
+    assert 'action="/citizen/sms"' in phone
+    assert 'action="/citizen/sms"' not in letterbox
     assert missing == 404
+
+
+@pytest.mark.parametrize(("part", "found"), [("0912", 1), ("84912345", 1), ("5678", 2), ("DAN@", 1), ("khong-co", 0)])
+def test_a_recipient_is_found_by_a_part_of_their_address_and_no_url_has_it(
+    tmp_path: Path, part: str, found: int
+) -> None:
+    addresses = [("sms", "+84912345678"), ("sms", "+84333345678"), ("email", "dan@thu.example")]
+    with closing(RequestLog(tmp_path)) as log:
+        for number, (channel, to) in enumerate(addresses):
+            log.add(Entry("2026-11-23T18:30:05+00:00", channel, to, "+1", "Chào", "", Outcome.ACCEPTED, f"M{number}"))
+
+    async def story() -> str:
+        async with sandbox(tmp_path) as ports, ClientSession() as session:
+            address = f"http://127.0.0.1:{ports.http_port}/"
+            async with session.post(address, data={"q": part}) as answer:
+                return await answer.text()
+
+    listed = run(story())
+    assert len(re.findall(r'href="/phone/', listed)) == found
+    assert ("Không có người nhận nào" in listed) == (not found)
+
+
+def test_addresses_of_one_citizen_lead_to_each_other_once_they_shared_their_number(tmp_path: Path) -> None:
+    async def story() -> tuple[str, str]:
+        async with sandbox(tmp_path) as ports, ClientSession() as session:
+            deed = {"user_id": "77", "event": "user_submit_info", "name": "Hùng", "phone": "0912345678"}
+            await session.post(f"http://127.0.0.1:{ports.http_port}/citizen/zalo", json=deed)
+            _, one, _ = await page(ports, f"/phone/{phone_id('77')}")
+            _, other, _ = await page(ports, f"/phone/{phone_id('+84912345678')}")
+            return one, other
+
+    one, other = run(story())
+    assert f'<a href="/phone/{phone_id("+84912345678")}">+84912345678</a>' in one
+    assert f'<a href="/phone/{phone_id("77")}">77</a>' in other
 
 
 def test_times_are_those_of_vietnam_and_what_did_not_arrive_is_counted(tmp_path: Path) -> None:

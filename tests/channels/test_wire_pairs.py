@@ -272,7 +272,7 @@ async def heard(name: str, data: Path, **changes: Any) -> AsyncIterator[tuple[Ad
     ours = Ours()
     async with http_server(ours.answer) as port:
         hook = f"http://127.0.0.1:{port}/webhooks/{WAYS[name].account}"
-        webhooks = {"zalo": hook, "telegram": hook, "speedsms": f"{hook}?t={CALLBACK_TOKEN}"}
+        webhooks = {"zalo": hook, "telegram": hook, "speedsms": f"{hook}?t={CALLBACK_TOKEN}", "twilio": hook}
         async with adapter_of(WAYS[name], data, webhooks=webhooks, **changes) as (adapter, url):
             ours.adapter = adapter
             yield adapter, url, ours, hook
@@ -340,6 +340,32 @@ def test_what_a_citizen_does_is_verified_and_understood(
     event = run(story())
     assert isinstance(event, kind)
     assert {name: getattr(event, name) for name in fields} == fields
+
+
+def test_a_citizen_answers_an_sms_from_a_number_and_is_understood(tmp_path: Path) -> None:
+    async def story() -> list[Event]:
+        async with heard("twilio", tmp_path) as (adapter, url, ours, _hook), ClientSession() as session:
+            await adapter.send(outgoing(WAYS["twilio"], "+84912345678", ""))
+            async with session.post(f"{url}/citizen/sms", json={"phone": "0912345678", "text": "Từ chối!"}) as answer:
+                assert (await answer.json())["told"] is True
+            return await ours.until(1)
+
+    (event,) = run(story())
+    assert isinstance(event, Inbound)
+    assert (event.sender, event.text) == ("+84912345678", "Từ chối!")
+
+
+def test_nobody_answers_a_brand_name_or_what_they_never_got(tmp_path: Path) -> None:
+    async def story() -> list[int]:
+        async with heard("esms", tmp_path) as (adapter, url, _ours, hook), ClientSession() as session:
+            await adapter.send(outgoing(WAYS["esms"], "+84912345678", hook))
+            answers = []
+            for deed in ({"phone": "0912345678", "text": "TC"}, {"phone": "0999999999", "text": "TC"}, {"text": "TC"}):
+                async with session.post(f"{url}/citizen/sms", json=deed) as answer:
+                    answers.append(answer.status)
+            return answers
+
+    assert run(story()) == [400, 400, 400]
 
 
 def test_an_event_that_is_repeated_has_the_same_key(tmp_path: Path) -> None:

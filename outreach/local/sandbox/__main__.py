@@ -49,7 +49,10 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     parser.add_argument("--statuses", default=",".join(STATUSES), help="receipts of a delivered message")
     parser.add_argument("--seen-share", type=float, default=0.0, help="share of Zalo messages that are read")
     parser.add_argument(
-        "--webhook", action="append", default=[], help="zalo=URL, telegram=URL or speedsms=URL: where events go"
+        "--webhook",
+        action="append",
+        default=[],
+        help="zalo=URL, telegram=URL, speedsms=URL or twilio=URL: where events go",
     )
     parser.add_argument("--zns-templates", type=Path, help="JSON file with more registered ZNS templates")
     parser.add_argument("--zalo-per-minute", type=int, default=ZaloApp().per_minute, help="requests; 0: no limit")

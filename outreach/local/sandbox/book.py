@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ class Book:
         self._by_key: dict[tuple[str, str], Entry] = {}
         self._by_channel: dict[str, int] = defaultdict(int)
         self._deeds: dict[str, list[Deed]] = defaultdict(list)
+        self._shared: dict[str, set[str]] = defaultdict(set)
         self.deeds = 0
         self.refused = 0
         for entry in read_log(data):
@@ -57,6 +59,10 @@ class Book:
         self.deeds += 1
         self._deeds[deed.sender].append(deed)
         self._addresses[phone_id(deed.sender)] = deed.sender
+        if deed.phone:
+            self._addresses[phone_id(deed.phone)] = deed.phone
+            self._shared[deed.sender].add(deed.phone)
+            self._shared[deed.phone].add(deed.sender)
 
     def _index(self, entry: Entry) -> None:
         if entry.outcome is Outcome.BROKEN:
@@ -93,11 +99,18 @@ class Book:
         """How many numbers and mailboxes got one."""
         return len(self._by_to)
 
-    def latest(self, at_most: int, channel: str = "") -> Iterator[tuple[str, list[Entry]]]:
-        """Recipients with their messages on a channel ("": on any), the last written to first."""
+    def latest(self, at_most: int, channel: str = "", part: str = "") -> Iterator[tuple[str, list[Entry]]]:
+        """Recipients with their messages on a channel ("": on any), the last written to first.
+
+        `part`: only those in whose address it stands; a number may begin with 0.
+        """
+        sought = part.strip().casefold()
+        forms = {sought, re.sub("^0", "+84", sought)}
         for to, entries in reversed(self._by_to.items()):
             if at_most <= 0:
                 return
+            if not any(form in to.casefold() for form in forms):
+                continue
             wanted = [one for one in entries if channel in ("", one.channel)]
             if wanted:
                 at_most -= 1
@@ -131,6 +144,10 @@ class Book:
     def deeds_of(self, address: str) -> list[Deed]:
         """What a citizen did, oldest first."""
         return list(self._deeds.get(address, ()))
+
+    def also(self, address: str) -> list[str]:
+        """What else this citizen is reached by: the number shared on Zalo, and who shared it."""
+        return sorted(self._shared.get(address, ()))
 
     def doers(self, provider: str) -> list[str]:
         """The citizens who did something with a provider, in the order of their first deed."""

@@ -1,4 +1,4 @@
-"""Playing the citizen: somebody follows the Official Account, writes to the bot, shares a number, blocks us."""
+"""Playing the citizen: somebody follows the Official Account, writes to the bot, shares a number, answers an SMS."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from outreach.local.sandbox.callbacks import Callbacks
 from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.log import Deed, now
 from outreach.local.sandbox.phones import international
+from outreach.local.sandbox.sms_answers import answerable, sms_answer
 from outreach.local.sandbox.telegram_updates import TelegramHook
 from outreach.local.sandbox.zalo_events import body_of
 
 ZALO: Final = ("follow", "unfollow", "user_send_text", "user_submit_info")
 TELEGRAM: Final = ("message", "blocked", "unblocked")
+_SMS_LENGTH: Final = 1600
 
 
 class Citizens:
-    """`POST /citizen/zalo` and `/citizen/telegram`, by programs (JSON) and from the pages (forms)."""
+    """`POST /citizen/zalo`, `/citizen/telegram` and `/citizen/sms`, by programs (JSON) and from the pages (forms)."""
 
     def __init__(self, config: SandboxConfig, book: Book, callbacks: Callbacks, hook: TelegramHook) -> None:
         self._config = config
@@ -35,7 +37,11 @@ class Citizens:
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers to."""
-        return [web.post("/citizen/zalo", self.on_zalo), web.post("/citizen/telegram", self.on_telegram)]
+        return [
+            web.post("/citizen/zalo", self.on_zalo),
+            web.post("/citizen/telegram", self.on_telegram),
+            web.post("/citizen/sms", self.on_sms),
+        ]
 
     async def on_zalo(self, request: web.Request) -> web.Response:
         """A citizen (`user_id`) does something on Zalo: `event`, with `text`, or `name` and `phone`."""
@@ -57,12 +63,26 @@ class Citizens:
         body = json.dumps(update, ensure_ascii=False, separators=(",", ":"))
         return self._done(request, "telegram", "telegram", chat, event, said, body, self._hook.url)
 
+    async def on_sms(self, request: web.Request) -> web.Response:
+        """A citizen (`phone`) answers (`text`) the last SMS they got from a number; a brand name takes no answer."""
+        said = await _said(request)
+        phone, text = international(str(said.get("phone", ""))), str(said.get("text", "")).strip()
+        if not phone or not 0 < len(text) <= _SMS_LENGTH:
+            return _refused(f"say who (phone) and what (text, at most {_SMS_LENGTH} characters)")
+        asked = answerable(self._book, phone)
+        if asked is None:
+            return _refused("nobody wrote an SMS to this phone from a number that takes answers")
+        body = sms_answer(self._config, asked, text)
+        callback = self._config.webhooks.get(asked.provider, "")
+        return self._done(request, asked.provider, "sms", phone, "message", said, body, callback)
+
     def _done(
         self, request: web.Request, provider: str, channel: str, sender: str, what: str, said: Mapping[str, Any],
         body: str, callback: str,
     ) -> web.Response:  # fmt: skip
         text = str(said.get("text", "")) or " ".join(str(said[key]) for key in ("name", "phone") if said.get(key))
-        deed = Deed(now(), f"DE{secrets.token_hex(16)}", provider, channel, sender, what, text, body, callback)
+        phone = international(str(said.get("phone", ""))) if what == "user_submit_info" else ""
+        deed = Deed(now(), f"DE{secrets.token_hex(16)}", provider, channel, sender, what, text, body, callback, phone)
         self._book.add_deed(deed)
         if callback:
             self._callbacks.expect(deed)

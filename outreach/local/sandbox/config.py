@@ -12,8 +12,8 @@ from outreach.local.sandbox.faults import Faults
 ACCOUNT_SID = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "sandbox-auth-token"  # noqa: S105  # public on purpose: it opens nothing but the sandbox
 STATUSES = ("queued", "sent", "delivered")
-WEBHOOKS = ("zalo", "telegram", "speedsms")
-"""Providers that call one address for everything; the others are told an address with each message."""
+WEBHOOKS = ("zalo", "telegram", "speedsms", "twilio")
+"""Providers that call one address for everything, Twilio for answers only; else an address comes with each message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class SandboxConfig:
     `http_port`, `smtp_port`, `imap_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`,
     `seen_share`: shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time.
     `latency_ms` passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond
-    which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before
-    each of them. `webhooks`: where Zalo's, Telegram's and SpeedSMS's go. `zns_templates`: a file with more registered
-    templates.
+    which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes
+    before each of them. `webhooks`: where Zalo's, Telegram's and SpeedSMS's go, and answers to Twilio's numbers.
+    `zns_templates`: a file with more registered templates.
     """
 
     data: Path

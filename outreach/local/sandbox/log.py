@@ -78,6 +78,8 @@ class Deed:
     text: str
     body: str
     callback: str = ""
+    phone: str = ""
+    """The number they shared, as +84…."""
 
     @property
     def moment(self) -> datetime:

@@ -12,8 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from outreach.local.sandbox.book import Book, phone_id
 from outreach.local.sandbox.log import Deed, Entry
+from outreach.local.sandbox.sms_answers import answerable
 
 _SHOWN = 200
+_LONGEST_PART = 100
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _STATUS_VI = {
     "queued": "đang chờ",
@@ -33,6 +35,8 @@ _DEEDS_VI = {
     "follow": "bấm quan tâm Official Account",
     "unfollow": "bỏ quan tâm Official Account",
     "user_submit_info": "chia sẻ thông tin",
+    "message": "nhắn tin",
+    "user_send_text": "nhắn tin",
     "blocked": "chặn bot",
     "unblocked": "bỏ chặn bot",
 }
@@ -65,17 +69,25 @@ class Pages:
         """What it answers to."""
         return [
             web.get("/", self.recipients),
+            web.post("/", self.recipients),
             web.get("/phone/{phone}", self.phone),
             web.get("/healthz", self.health),
         ]
 
     async def recipients(self, request: web.Request) -> web.Response:
-        """Who was written to last."""
+        """Who was written to last; asked by POST, for a part of an address, which so stands in no URL."""
         channel = request.query.get("channel", "")
-        latest = list(self._book.latest(_SHOWN, channel))
+        part = str((await request.post()).get("q", ""))[:_LONGEST_PART]
+        latest = list(self._book.latest(_SHOWN, channel, part))
         counts = sorted(self._book.by_channel.items())
         return self._page(
-            "recipients.html", recipients=latest, counts=counts, chosen=channel, book=self._book, shown=_SHOWN
+            "recipients.html",
+            recipients=latest,
+            counts=counts,
+            chosen=channel,
+            part=part,
+            book=self._book,
+            shown=_SHOWN,
         )
 
     async def phone(self, request: web.Request) -> web.Response:
@@ -88,7 +100,10 @@ class Pages:
             [_Line(one.at, one, None) for one in entries] + [_Line(one.at, None, one) for one in deeds], key=_at
         )
         channels = {one.channel for one in entries} | {one.channel for one in deeds}
-        return self._page("phone.html", to=to, lines=lines[-_SHOWN:], channels=channels)
+        return self._page(
+            "phone.html", to=to, lines=lines[-_SHOWN:], channels=channels, also=self._book.also(to),
+            answers=answerable(self._book, to) is not None,
+        )  # fmt: skip
 
     async def health(self, request: web.Request) -> web.Response:
         """That it is up, and how many messages it has taken."""

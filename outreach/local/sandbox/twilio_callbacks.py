@@ -1,4 +1,4 @@
-"""Receipts as Twilio sends them.
+"""Receipts and answers of citizens as Twilio sends them.
 
 Signature: base64 of HMAC-SHA1 by the auth token over the callback's address and the sorted form.
 """
@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from outreach.local.sandbox.behaviour import Fate, fate
 from outreach.local.sandbox.callbacks import Call, Step, doubling
@@ -45,10 +45,11 @@ class TwilioCaller:
         return doubling()
 
     def call(self, about: Entry | Deed, step: Step, repeated: int) -> Call:
-        """One receipt."""
+        """One receipt, or what a citizen wrote."""
         if isinstance(about, Deed):
-            raise ValueError("nobody writes to us by Twilio here")
-        form = self._form(about, *step)
+            form = dict(parse_qsl(about.body, keep_blank_values=True))
+        else:
+            form = self._form(about, *step)
         headers = {
             "X-Twilio-Signature": sign(self._config.auth_token, about.callback, form),
             "Content-Type": "application/x-www-form-urlencoded",
