@@ -24,7 +24,7 @@ from outreach.runtime import Runtime
 from outreach.store import accounts, campaigns, circuits, moves
 from outreach.store.circuits import Standing
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -20,7 +20,7 @@ from outreach.domain.template_source import DEFAULT_LANGUAGE, ZALO_ZNS, Template
 from outreach.domain.words import Channel
 from outreach.planning.trying import MESSAGE, Test, alone
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _TEXT = "Tin thử từ tài khoản {name} lúc {moment}. Ông/bà không cần trả lời."
 _SUBJECT = "Thư thử từ tài khoản {name}"
 _LONGEST = 1000

@@ -15,7 +15,7 @@ from outreach.domain.words import Channel
 from outreach.runtime import Runtime
 from outreach.store import campaigns, trial
 
-app = typer.Typer(no_args_is_help=True, epilog="Example: outreach account trial list")
+app = typer.Typer(no_args_is_help=True, add_completion=False, epilog="Example: outreach account trial list")
 Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help="A phone number, an e-mail address, a user or chat id.")
 ]

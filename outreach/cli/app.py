@@ -65,7 +65,7 @@ def _load(name: str) -> Any:
 app = typer.Typer(
     name="outreach",
     cls=Root,
-    help="Outreach campaigns for public administration: SMS, e-mail, loudspeakers.",
+    help="Outreach campaigns for public administration: SMS, Zalo, e-mail, Telegram, loudspeakers.",
     epilog="Example: outreach demo --exit",
     no_args_is_help=True,
     add_completion=False,
@@ -88,7 +88,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Outreach campaigns for public administration: SMS, e-mail, loudspeakers."""
+    """Outreach campaigns for public administration: SMS, Zalo, e-mail, Telegram, loudspeakers."""
     session_of(context).debug = debug
 
 

@@ -26,7 +26,7 @@ from outreach.domain.segment_file import load_segments
 from outreach.domain.words import Channel
 from outreach.store import segments, units
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (with , ; or tabs), XLSX, XLS or ODS, with headings.")]
 
 

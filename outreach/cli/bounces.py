@@ -13,7 +13,7 @@ from outreach.cli.session import Session, session_of
 from outreach.domain.errors import OutreachError
 from outreach.receipts.polling import take_mail
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 TRY_LATER = 75
 """EX_TEMPFAIL: the mail server keeps the mail and comes again."""

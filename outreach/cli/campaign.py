@@ -6,7 +6,7 @@ import typer
 
 from outreach.cli import campaign_files, campaign_forecast, campaign_life, campaign_status, campaign_try
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -24,7 +24,7 @@ from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.store import campaigns
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: outreach campaign check campaigns/*.yaml")

@@ -22,7 +22,7 @@ from outreach.settings import Settings
 from outreach.store import campaigns
 from outreach.store.versions import read_version
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: outreach campaign forecast thong-bao-dich-vu-cong")

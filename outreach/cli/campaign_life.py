@@ -23,7 +23,7 @@ from outreach.runtime import Runtime
 from outreach.store import campaigns, runs
 from outreach.store.versions import read_version
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _SHOWN = 40
 """Lines of a calendar shown to people; the JSON has all."""
 _OUT = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ, DeliveryState.UNKNOWN)

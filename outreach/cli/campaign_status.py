@@ -26,7 +26,7 @@ from outreach.reach.status import Counts, RunStatus, Status
 from outreach.reach.status import status as read
 from outreach.runtime import Runtime
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _EVERY = 1.0
 """Seconds between two looks."""
 _RUNS_NAMED = 5

@@ -27,7 +27,7 @@ from outreach.planning.trying import MARK, Test, only
 from outreach.store import campaigns
 from outreach.store.versions import read_version
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command("try", epilog="Example: outreach campaign try ha-noi-2025 nhac-lich-hen --channel sms --to 0912345678")

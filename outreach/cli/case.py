@@ -15,7 +15,7 @@ from outreach.cli.lists import Command, Encoding, Ignore, Map, Sheet, import_lis
 from outreach.cli.options import DryRun, Json
 from outreach.cli.session import session_of
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

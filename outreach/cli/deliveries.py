@@ -24,7 +24,7 @@ from outreach.reach.sheets import private_file
 from outreach.store import campaigns
 from outreach.store.explorer import Wanted
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

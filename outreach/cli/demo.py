@@ -21,7 +21,7 @@ from outreach.reach.report import By, Report
 from outreach.reach.report import reach as measured
 from outreach.reach.status import Status
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _CHANNELS = {
     "sms": "SMS",
     "zalo_oa": "Zalo messages",

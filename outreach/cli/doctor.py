@@ -11,7 +11,7 @@ from outreach.cli.options import Json
 from outreach.cli.output import print_json
 from outreach.cli.session import session_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _SIGNS = {Finding.GOOD: ("✓", "green"), Finding.DOUBTFUL: ("!", "yellow"), Finding.BROKEN: ("✗", "red")}
 
 

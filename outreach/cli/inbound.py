@@ -18,7 +18,7 @@ from outreach.receipts.inbox import HEADINGS, Line
 from outreach.store import units
 from outreach.store.inbound import State
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 _SHOWN = 100
 _SHORT = 120
 """Characters of a text in the table."""

@@ -19,7 +19,7 @@ from outreach.reach.report import By, Report
 from outreach.reach.report import reach as measured
 from outreach.reach.sheets import Cell, Sheet, write_csv, write_xlsx
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 TRIAL = {
     "vi": "CHẾ ĐỘ THỬ: chiến dịch (hoặc một đợt gửi của nó) chỉ gửi tới địa chỉ thử; số liệu dưới đây là của lần thử.",
     "en": "TRIAL MODE: the campaign, or a run of it, wrote to test addresses only; these figures are those of a test.",

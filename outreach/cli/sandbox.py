@@ -11,7 +11,7 @@ from outreach.cli.parts import become
 from outreach.cli.session import session_of
 from outreach.local.up import SandboxPart, sandbox_argv
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

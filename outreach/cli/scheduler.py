@@ -7,7 +7,7 @@ import typer
 from outreach.cli.parts import become
 from outreach.local.up import scheduler_argv
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: outreach scheduler")

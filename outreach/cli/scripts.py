@@ -17,7 +17,7 @@ from outreach.reach.confirming import confirm as confirm_broadcast
 from outreach.reach.script_pages import as_html, as_text
 from outreach.reach.scripts import scripts
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Format(StrEnum):

@@ -13,7 +13,12 @@ from outreach.cli.options import Json
 from outreach.domain.errors import OutreachError
 from outreach.domain.sms_text import measure, unaccent
 
-app = typer.Typer(no_args_is_help=True, help="SMS texts: count their parts.", epilog="Example: outreach sms parts Chào")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="SMS texts: count their parts.",
+    epilog="Example: outreach sms parts Chào",
+)
 
 
 @app.callback()

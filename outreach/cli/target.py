@@ -14,7 +14,7 @@ from outreach.domain.definition.parts import Target
 from outreach.reach import target_entry
 from outreach.reach.targets import NOT_MEASURED, WORDS, TargetNow, value_json
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 COLUMNS = ("target", "goal", "now", "gap", "trend", "status", "by", "of")
 """A line of a table of targets."""
 _DONE = {"vi": ("chưa xong", "xong"), "en": ("not done", "done")}

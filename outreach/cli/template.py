@@ -21,7 +21,7 @@ from outreach.domain.template_source import TemplateSource
 from outreach.domain.words import Channel
 from outreach.reach.sheets import private_file
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The template's folder.")]
 
 

@@ -27,7 +27,7 @@ from outreach.domain.sample_recipient import sample_campaign
 from outreach.domain.template_files import load_template
 from outreach.planning.trying import MARK, MESSAGE, Test, alone
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: outreach template send hn_gioi_thieu --channel sms --to 0912345678")

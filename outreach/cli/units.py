@@ -17,7 +17,7 @@ from outreach.domain.errors import NotFound
 from outreach.domain.scope import EVERYTHING
 from outreach.store import units
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

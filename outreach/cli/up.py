@@ -15,7 +15,7 @@ from outreach.local.embedded import Servers
 from outreach.local.supervisor import Supervisor
 from outreach.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP, _SANDBOX_RATE = 8977, 8978, 8979, 100
 
 

@@ -22,7 +22,7 @@ from outreach.reach.visit_import import import_visits
 from outreach.reach.visit_pages import write_page
 from outreach.reach.visits import ONLY_HEARD, Line, VisitList, to_visit
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 _SHOWN = 100
 
 Person = Annotated[

@@ -7,7 +7,7 @@ import uvicorn
 
 from outreach.cli.parts import Host, Port
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 APPLICATION = "outreach.wiring:web_app"
 
 

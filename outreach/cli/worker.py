@@ -8,7 +8,7 @@ from outreach.cli.parts import Workers, become
 from outreach.cli.session import session_of
 from outreach.local.up import worker_argv
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
