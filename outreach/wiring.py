@@ -93,7 +93,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
     return Runtime(
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
-        sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
+        sending=lambda: _sending(chosen, found.database_url, engine, client, keys, clock, accounts),
         receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.advisers),
     )  # fmt: skip
 
@@ -161,14 +161,15 @@ def meanings(advisers: Mapping[str, Adviser]) -> Meaning:
 
 
 def _sending(
-    chosen: Settings, engine: Engine, client: redis.Redis, keys: KeyRing, clock: Clock, accounts: Accounts
-) -> Sending:
+    chosen: Settings, database_url: str, engine: Engine, client: redis.Redis, keys: KeyRing, clock: Clock,
+    accounts: Accounts,
+) -> Sending:  # fmt: skip
     me = myself()
     with engine.begin() as connection:
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
     loop = SendingLoop(accounts.makers, Vaults(engine, keys, journals=chosen.data_dir / "tokens").open)
     dispatcher = Dispatcher(
-        engine=engine, buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
+        engine=connect(database_url, name="dispatch", pool_size=2, steady=True), buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
         child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),
         breaker=Breaker(engine, Windows(client), accounts.known, clock, chosen.send_timeout_seconds),
     )  # fmt: skip

@@ -38,7 +38,7 @@ from outreach.domain.words import Lane
 from outreach.store import circuits, claims
 from outreach.store.claims import OpenRun
 from outreach.store.deliveries import Change
-from outreach.store.versions import read_version
+from outreach.store.versions import kept_version, read_version
 
 log = logging.getLogger(__name__)
 
@@ -214,14 +214,12 @@ class Dispatcher:
         return ready, changes
 
     def _versions(self, runs: Mapping[int, OpenRun]) -> dict[int, Frozen]:
-        if not runs:
-            return {}
+        return {number: kept_version(run.digest, run.shift_days) or self._read(run) for number, run in runs.items()}
+
+    def _read(self, run: OpenRun) -> Frozen:
         # Committed, although only read: psycopg forgets its prepared statements at every rollback.
         with self.engine.begin() as connection:
-            return {
-                number: read_version(connection, run.campaign, run.version, run.shift_days)
-                for number, run in runs.items()
-            }
+            return read_version(connection, run.campaign, run.version, run.shift_days)
 
     def _gather(
         self, purse: Purse, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready], *, at_once: bool

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from urllib.parse import quote
 
 from channels.contract import Adapter, Attachment, Content, Lease, Outgoing
@@ -51,9 +53,10 @@ class Composer:
         self, claimed: Claimed, run: OpenRun, frozen: Frozen, adapter: Adapter, *, today: date, lease: Lease
     ) -> Ready | Unready:
         """Render and address one delivery; what its adapter would refuse is found before anything is sent."""
+        speaks_of = partial(frozen.template(run.message).speaks_of, str(claimed.channel))
         links = links_of(
             self._keys, self._public_url, claimed.run, claimed.delivery, claimed.channel, run.message_class,
-            contact=invited(claimed.recipient_kind, claimed.recipient_id), today=today,
+            contact=invited(claimed.recipient_kind, claimed.recipient_id), today=today, speaks_of=speaks_of,
         )  # fmt: skip
         who = recipient_of(self._keys, claimed.who, claimed.sealed_who, claimed.key_version)
         try:
@@ -108,12 +111,17 @@ def invited(kind: RecipientKind, recipient_id: int) -> int:
 
 def links_of(
     keys: KeyRing, public_url: str, run: int, delivery: int, channel: Channel, message_class: MessageClass, *,
-    contact: int, today: date,
+    contact: int, today: date, speaks_of: Callable[[str], bool] = lambda name: True,
 ) -> LinksView:  # fmt: skip
-    """The recipient's own pages for a delivery: the same whenever its text is made again. `today`: of the claim."""
+    """The recipient's own pages for a delivery: the same whenever its text is made again. `today`: of the claim.
+
+    What the text does not speak of is left out (an e-mail's headers have the page to unsubscribe): sealing costs time.
+    """
     if message_class is MessageClass.EMERGENCY or not channel.to_people:
         return LinksView()
     base = public_url.rstrip("/")
+    leaves = channel is Channel.EMAIL or speaks_of("links.unsubscribe")
     return LinksView(
-        unsubscribe=f"{base}/u/{keys.token(run, delivery)}", join=f"{base}/j/{keys.invitation(contact, today)}"
+        unsubscribe=f"{base}/u/{keys.token(run, delivery)}" if leaves else "",
+        join=f"{base}/j/{keys.invitation(contact, today)}" if speaks_of("links.join") else "",
     )

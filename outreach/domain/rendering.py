@@ -92,6 +92,7 @@ class Compiled:
     def __init__(self, source: TemplateSource, writers: Mapping[tuple[str, str], _Writer]) -> None:
         self.source = source
         self._writers = writers
+        self._used: dict[str, frozenset[str]] = {}
 
     def render(self, channel: str, language: str, context: _Context, *, samples: bool = False) -> Rendered:
         """The text of a channel in a language, falling back to `vi`; raises RenderError.
@@ -107,6 +108,19 @@ class Compiled:
             return writer(context)
         except _CAUGHT as error:
             raise self._explained(error, *key) from None
+
+    def speaks_of(self, channel: str, name: str) -> bool:
+        """Whether a text of the channel, in whatever language, may use a variable (`links.join`)."""
+        if channel == ZALO_ZNS:
+            return True
+        root = name.partition(".")[0]
+        return any(used == root or used.startswith(name) for used in self._names(channel))
+
+    def _names(self, channel: str) -> frozenset[str]:
+        if channel not in self._used:
+            texts = self.source.parts.get(channel, {}).values()
+            self._used[channel] = frozenset(path for text in texts for path, _ in variables_of(TEXT.parse(text)))
+        return self._used[channel]
 
     def _explained(self, error: Exception, channel: str, language: str) -> RenderError:
         line = _line_of(error.__traceback__)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from outreach.domain.vietnamese import MARK_REMOVAL, PLAIN_LETTERS, nfc
@@ -60,6 +61,7 @@ _EXTENSION = re.compile(f"[{_class_of(GSM_EXTENSION)}]")
 _ONE_UNIT_ONE_GLYPH = re.compile(r"[\x00-\u02ff\u1e00-\u1eff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]*")
 
 
+@lru_cache(maxsize=128)  # a message is measured three times on its way
 def measure(text: str) -> Parts:
     """Encoding, parts and units of a text, as gateways and Twilio's own calculator count them.
 

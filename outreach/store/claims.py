@@ -33,6 +33,8 @@ class OpenRun:
     timezone: str
     test: bool = False
     """A person's test: no hours hold it back."""
+    digest: str = ""
+    """Of the version's content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ class Claimed:
 
 _OPEN_RUNS = text(
     f"""
-SELECT r.id, r.campaign, r.message, r.version, c.shift_days, r.class, c.timezone, r.campaign = '{TESTS}' AS test
-FROM runs r JOIN campaigns c ON c.slug = r.campaign
+SELECT r.id, r.campaign, r.message, r.version, c.shift_days, r.class, c.timezone, r.campaign = '{TESTS}' AS test,
+    v.hash AS digest
+FROM runs r JOIN campaigns c ON c.slug = r.campaign JOIN campaign_versions v ON v.slug = r.campaign AND v.n = r.version
 WHERE r.state = 'sending' AND c.state = 'running' AND r.lane = :lane
     AND EXISTS (SELECT 1 FROM deliveries d WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
         AND d.state = 'planned' AND d.next_attempt_at <= :now)
@@ -79,7 +82,7 @@ def open_runs(connection: Connection, *, account: str, lane: Lane, now: datetime
     return [
         OpenRun(
             row.id, row.campaign, row.message, row.version, row.shift_days,
-            MessageClass(row._mapping["class"]), row.timezone, row.test,
+            MessageClass(row._mapping["class"]), row.timezone, row.test, row.digest,
         )
         for row in rows
     ]  # fmt: skip
@@ -188,10 +191,6 @@ _UNREMINDED = text(
 
 NO_WINDOWS: Final[Mapping[Channel, timedelta]] = MappingProxyType({})
 
-_DURABLE = text("SET LOCAL synchronous_commit = on")
-"""A claim must outlive a crash of the server before the first byte leaves, whatever the server's own setting."""
-
-
 def claim(
     connection: Connection,
     *,
@@ -209,12 +208,12 @@ def claim(
 
     `windows`: how long the account may write to somebody who was in touch, on the channels where that ends.
     Refused ones have become expired or suppressed; unknown where an earlier attempt may have left. The caller commits
-    before the first byte leaves; `lease_s` counts on the database's clock, `now` is the engine's. `trial`: the account
-    writes to listed test addresses only; this is the guard that counts, whatever was planned.
+    before the first byte leaves, durably (`engine.connect`); `lease_s` counts on the database's clock, `now` is the
+    engine's. `trial`: the account writes to listed test addresses only; this is the guard that counts, whatever was
+    planned.
     """
     if not run_ids or limit < 1:
         return [], 0
-    connection.execute(_DURABLE)
     rows = connection.execute(
         _CLAIM[lane],
         {

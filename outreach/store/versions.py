@@ -16,16 +16,21 @@ _cache: dict[tuple[str, int], Frozen] = {}
 _lock = Lock()
 
 
+def kept_version(digest: str, shift_days: int) -> Frozen | None:
+    """The version with this digest where this process has read it before."""
+    with _lock:
+        return _cache.get((digest, shift_days))
+
+
 def read_version(connection: Connection, slug: str, n: int, shift_days: int) -> Frozen:
     """Version `n` of a campaign with its dates moved by `shift_days`; raises NotFound."""
-    kept = select(campaign_versions.c.hash).where(campaign_versions.c.slug == slug, campaign_versions.c.n == n)
-    digest = connection.execute(kept).scalar_one_or_none()
+    asked = select(campaign_versions.c.hash).where(campaign_versions.c.slug == slug, campaign_versions.c.n == n)
+    digest = connection.execute(asked).scalar_one_or_none()
     if digest is None:
         raise NotFound(f"campaign {slug!r} has no version {n}")
-    key = (digest, shift_days)
-    with _lock:
-        if key in _cache:
-            return _cache[key]
+    kept = kept_version(digest, shift_days)
+    if kept is not None:
+        return kept
     found = campaigns.version(connection, slug, n)
     digests = [one["digest"] for source in found.templates.values() for one in source.get("attachments", ())]
     files = attachments.read(connection, digests)
@@ -33,5 +38,5 @@ def read_version(connection: Connection, slug: str, n: int, shift_days: int) -> 
     with _lock:
         while len(_cache) >= _KEPT:
             _cache.pop(next(iter(_cache)))
-        _cache[key] = frozen
+        _cache[digest, shift_days] = frozen
     return frozen
