@@ -1,6 +1,7 @@
 """Draining: a worker child claims, sends and records chunks of one account and lane until nothing is due.
 
-While one chunk is on the wire the one before it is recorded; never more than `UNRECORDED` rows of a child are out.
+What became of a chunk is recorded in the transaction that claims the next one; never more than `UNRECORDED` rows of a
+child are out.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from channels.abilities import SendingMany
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, fly
+from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, Told, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
@@ -43,10 +44,7 @@ from outreach.store.versions import kept_version, read_version
 log = logging.getLogger(__name__)
 
 UNRECORDED = 100
-"""Most rows of one child that are claimed and not yet recorded: what a kill can leave unknown."""
-CHUNK = UNRECORDED // 2
-LIST_CHUNK = UNRECORDED
-"""Rows claimed together where they may leave as one request: recorded before the next are claimed."""
+"""Rows of a chunk: most of one child that are claimed and not yet recorded, what a kill can leave unknown."""
 LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
 WORTH_HELP = 200
@@ -58,11 +56,15 @@ _MARGIN = 0.8
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain did; `more`: it stopped for time, work is left. `weight`: tokens of the last chunk's heaviest."""
+    """What one drain did; `more`: it stopped for time, work is left. `weight`: tokens of the last chunk's heaviest.
+
+    `ill`: the account was found ill after the chunk that is on its way was claimed.
+    """
 
     sent: int = 0
     refused: int = 0
     more: bool = False
+    ill: bool = False
     weight: int = 1
     in_lists: bool = False
 
@@ -101,44 +103,59 @@ class Dispatcher:
         composer = Composer(account, self.keys, self.public_url)
         done = Drained(in_lists=lane is Lane.BULK and isinstance(adapter, SendingMany) and adapter.fewest_at_once < 2)
         try:
-            while not self.stopping():
-                if done.in_lists and flight is not None:
-                    landed, flight = flight, None
-                    if self._record(account, landed):
+            while True:
+                told = None if flight is None else self._told(account, flight)
+                over = self.stopping() or time.monotonic() >= ends
+                if told is not None and (over or done.ill or not told.is_smooth):
+                    trouble = self._settle(account, told) or done.ill
+                    flight = told = None
+                    if trouble:
                         break
-                if time.monotonic() >= ends:
-                    done.more = True
+                if over:
+                    done.more = not self.stopping()
                     break
-                started = self._next_flight(account, lane, adapter, composer, done)
-                before, flight = flight, started
-                trouble = before is not None and self._record(account, before)
-                if trouble or flight is None:
+                flight = self._next_flight(account, lane, adapter, composer, done, told)
+                if flight is None:
                     break
         finally:
             if flight is not None:
-                self._record(account, flight)
+                self._settle(account, self._told(account, flight))
         return done
 
     def _next_flight(
-        self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained
+        self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained, told: Told | None
     ) -> Flight | None:
-        """Claim, render and put on the wire one chunk; None where nothing is due or may leave now."""
+        """Claim, render and put on the wire one chunk; None where nothing is due or may leave now.
+
+        What is `told` of the chunk before is recorded whatever happens, never later for want of tokens.
+        """
         purse = Purse(self.buckets, account, self.pause)
-        granted = purse.fill(LIST_CHUNK, done.weight) if done.in_lists else purse.fill(CHUNK, None)
+        weight = done.weight if done.in_lists else None
+        granted = 0 if told is None else purse.fill(UNRECORDED, weight, patient=False)
         if granted == 0:
-            return None
-        limit = max(1, min(LIST_CHUNK, granted // done.weight)) if done.in_lists else granted
+            if told is not None and self._settle(account, told):
+                return None
+            told, granted = None, purse.fill(UNRECORDED, weight)
+        limit = max(1, min(UNRECORDED, granted // done.weight)) if done.in_lists else granted
         if done.in_lists and isinstance(adapter, SendingMany) and limit < adapter.fewest_at_once:
             purse.give_back(granted)
+            granted = 0
+        if granted == 0:
+            if told is not None:
+                self._settle(account, told)
             return None
         try:
-            taken = self._claim(account, lane, limit, one_run=done.in_lists)
-        except (OperationalError, InterfaceError):
+            taken = self._claim(account, lane, limit, one_run=done.in_lists, told=told)
+        except (OperationalError, InterfaceError, DataError):
             log.warning("the database is away: account=%s claims nothing", account.name)
+            if told is not None:
+                self._settle(account, told)
             purse.give_back(granted)
             return None
+        if told is not None:
+            done.ill = self._judge(account, told)
         claimed = taken.claimed
-        if len(claimed) >= CHUNK and done.sent == 0 and account.rate >= WORTH_HELP:
+        if len(claimed) >= UNRECORDED and done.sent == 0 and account.rate >= WORTH_HELP:
             self.help(account.name, lane)
         done.refused += taken.refused
         try:
@@ -168,12 +185,17 @@ class Dispatcher:
         nothing.set_result(NOTHING)
         return Flight((), nothing, taken.probe)
 
-    def _claim(self, account: Account, lane: Lane, limit: int, *, one_run: bool) -> Taken:
-        """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of any one of them."""
+    def _claim(self, account: Account, lane: Lane, limit: int, *, one_run: bool, told: Told | None) -> Taken:
+        """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of any one of them.
+
+        What is `told` of the chunk before is recorded in the same transaction.
+        """
         now = self.clock.now()
         lease = Lease.lasting(self.lease_s * _MARGIN)
         nothing = Taken((), {}, 0, lease)
         with self.engine.begin() as connection:
+            if told is not None:
+                self._recorder.write_in(connection, told.outcomes, account)
             standing = circuits.standing(connection, account.name)
             probe = standing.circuit is Circuit.OPEN
             if standing.paused or (probe and not circuits.take_probe(connection, account.name, lease_s=self.lease_s)):
@@ -252,8 +274,8 @@ class Dispatcher:
         purse.give_back(left)
         return staying, changes
 
-    def _record(self, account: Account, flight: Flight) -> bool:
-        """Wait for a chunk and write what became of it; returns whether the account must rest or be mended."""
+    def _told(self, account: Account, flight: Flight) -> Told:
+        """Wait for a chunk: what became of it."""
         landed = flight.landing.result()
         results = landed.results
         outcomes = [
@@ -264,22 +286,24 @@ class Dispatcher:
             if not isinstance(result, Accepted | SendError):
                 kind = type(result).__name__
                 log.error("adapter failed: account=%s delivery=%s error=%s", account.name, message.outgoing.key, kind)
-        self._recorder.write(outcomes, account)
-        hold = max((one.hold for one in outcomes if one.hold), default=None)
+        told = zip(flight.messages, results, strict=True)
+        fresh = [result for message, result in told if not message.claimed.may_have_left]  # old doubts say nothing
+        return Told(outcomes, tally(fresh, landed.seconds), flight.probe)
+
+    def _settle(self, account: Account, told: Told) -> bool:
+        """Write what became of a chunk; returns whether the account must rest or be mended."""
+        self._recorder.write(told.outcomes, account)
+        hold = max((one.hold for one in told.outcomes if one.hold), default=None)
         if hold is not None:
             Purse(self.buckets, account, self.pause).hold(hold)
-        ill = self._judge(account, flight, landed, outcomes)
-        return ill or hold is not None or any(one.broken for one in outcomes)
+        return self._judge(account, told) or hold is not None or told.is_broken
 
-    def _judge(self, account: Account, flight: Flight, landed: Landed, outcomes: Sequence[Outcome]) -> bool:
+    def _judge(self, account: Account, told: Told) -> bool:
         """Whether the account is to be left alone; what the database keeps from being judged is judged by the next."""
         try:
-            if any(one.broken for one in outcomes):
+            if told.is_broken:
                 self.breaker.paused(account, self.help)
-            told = zip(flight.messages, landed.results, strict=True)
-            fresh = [result for message, result in told if not message.claimed.may_have_left]  # old doubts say nothing
-            chunk = tally(fresh, landed.seconds)
-            return self.breaker.judge(account, chunk, probe=flight.probe, hint=self.help)
+            return self.breaker.judge(account, told.tally, probe=told.probe, hint=self.help)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s is not judged", account.name)
             return False

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from channels.contract import Accepted, Adapter, Lease
 from outreach.dispatch.lists import send_all
 from outreach.dispatch.messages import Ready
+from outreach.dispatch.outcome import Outcome
+from outreach.domain.circuits import Tally
 from outreach.store.claims import Claimed, OpenRun
 
 
@@ -28,6 +30,25 @@ class Flight:
     messages: Sequence[Ready]
     landing: Future[Landed]
     probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a chunk, for its deliveries and for its account."""
+
+    outcomes: Sequence[Outcome]
+    tally: Tally
+    probe: bool
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a person has to mend the account."""
+        return any(one.broken for one in self.outcomes)
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether nothing speaks against going on with the account at once."""
+        return not (self.probe or self.tally.ill or any(one.broken or one.hold for one in self.outcomes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ class Purse:
     account: Account
     pause: Callable[[float], None]
 
-    def fill(self, chunk: int, weight: int | None) -> int:
-        """Tokens for a chunk of so many messages, waited for a little; 0: nothing may leave now.
+    def fill(self, chunk: int, weight: int | None, *, patient: bool = True) -> int:
+        """Tokens for a chunk of so many messages, waited for a little where `patient`; 0: nothing may leave now.
 
         `weight`: tokens a message of a list takes, for whole chunks; None: as many as there are.
         """
@@ -47,7 +47,7 @@ class Purse:
             except redis.RedisError:
                 log.warning("rate limiter is away: account=%s sends nothing", self.account.name)
                 return 0
-            if grant.tokens or grant.wait > patience:
+            if grant.tokens or grant.wait > patience or not patient:
                 return grant.tokens
             self.pause(grant.wait.total_seconds())
         return 0

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from outreach.dispatch.outcome import Outcome
@@ -59,18 +59,22 @@ class Recorder:
         return self._once(outcomes, account)
 
     def _once(self, outcomes: Sequence[Outcome], account: Account) -> None:
+        with self.engine.begin() as connection:
+            self.write_in(connection, outcomes, account)
+
+    def write_in(self, connection: Connection, outcomes: Sequence[Outcome], account: Account) -> None:
+        """Record outcomes in the caller's transaction."""
         broken = next((one.broken for one in outcomes if one.broken), None)
         now = self.clock.now()
-        with self.engine.begin() as connection:
-            moved = deliveries.advance(connection, [one.change for one in outcomes], now=now, shard=self.child)
-            failed = {(one.run, one.delivery) for one in moved if one.state is DeliveryState.FAILED}
-            content = [one.change for one in outcomes if one.change.reason == Reason.CONTENT]
-            unmade = [place for one in content if (place := (one.run, one.delivery)) in failed]
-            heirs.take_over(connection, deliveries.recipients(connection, unmade), now=now)
-            refused = [(one.change.run, one.change.delivery) for one in outcomes if one.opted_out]
-            suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)
-            shut = [(one.change.run, one.change.delivery) for one in outcomes if one.window_closed]
-            interactions.refused(connection, shut, now)
-            if broken is not None:
-                accounts.pause(connection, account.name, code=broken[0], reason=broken[1])
-                log.error("account paused: account=%s code=%s reason=%s", account.name, *broken)
+        moved = deliveries.advance(connection, [one.change for one in outcomes], now=now, shard=self.child)
+        failed = {(one.run, one.delivery) for one in moved if one.state is DeliveryState.FAILED}
+        content = [one.change for one in outcomes if one.change.reason == Reason.CONTENT]
+        unmade = [place for one in content if (place := (one.run, one.delivery)) in failed]
+        heirs.take_over(connection, deliveries.recipients(connection, unmade), now=now)
+        refused = [(one.change.run, one.change.delivery) for one in outcomes if one.opted_out]
+        suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)
+        shut = [(one.change.run, one.change.delivery) for one in outcomes if one.window_closed]
+        interactions.refused(connection, shut, now)
+        if broken is not None:
+            accounts.pause(connection, account.name, code=broken[0], reason=broken[1])
+            log.error("account paused: account=%s code=%s reason=%s", account.name, *broken)

@@ -13,7 +13,10 @@ from outreach.domain.states import RANK, TROUBLES, DeliveryState, sources
 from outreach.store import visits
 
 SHARDS = 16
-"""Rows a run's count is spread over, so that workers do not wait for each other."""
+"""Rows a run's count is spread over, so that workers do not wait for each other.
+
+Claims use the first ones, `advance` as many others: a transaction that records and then claims locks in one order.
+"""
 
 _SOURCES = [(str(target), str(source)) for target in DeliveryState for source in sources(target)]
 _ALLOWED = "(VALUES " + ", ".join(f"('{target}', '{source}')" for target, source in _SOURCES) + ")"
@@ -263,7 +266,7 @@ def advance(connection: Connection, changes: Sequence[Change], *, now: datetime,
             "proves": [c.proves for c in chosen],
             "generations": [c.generation for c in chosen],
             "resends": [c.resend_until for c in chosen],
-            "shard": shard % SHARDS,
+            "shard": SHARDS + shard % SHARDS,
             "now": now,
         },
     ).all()
