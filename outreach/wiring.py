@@ -169,7 +169,8 @@ def _sending(
         child = claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
     loop = SendingLoop(accounts.makers, Vaults(engine, keys, journals=chosen.data_dir / "tokens").open)
     dispatcher = Dispatcher(
-        engine=connect(database_url, name="dispatch", pool_size=2, steady=True), buckets=Buckets(client), loop=loop, accounts=accounts.known, keys=keys, clock=clock,
+        engine=connect(database_url, name="dispatch", pool_size=2, steady=True), buckets=Buckets(client), loop=loop,
+        accounts=accounts.known, keys=keys, clock=clock,
         child=child, public_url=chosen.public_url, lease_s=float(chosen.lease_seconds),
         breaker=Breaker(engine, Windows(client), accounts.known, clock, chosen.send_timeout_seconds),
     )  # fmt: skip

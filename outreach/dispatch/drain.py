@@ -130,30 +130,10 @@ class Dispatcher:
         What is `told` of the chunk before is recorded whatever happens, never later for want of tokens.
         """
         purse = Purse(self.buckets, account, self.pause)
-        weight = done.weight if done.in_lists else None
-        granted = 0 if told is None else purse.fill(UNRECORDED, weight, patient=False)
-        if granted == 0:
-            if told is not None and self._settle(account, told):
-                return None
-            told, granted = None, purse.fill(UNRECORDED, weight)
-        limit = max(1, min(UNRECORDED, granted // done.weight)) if done.in_lists else granted
-        if done.in_lists and isinstance(adapter, SendingMany) and limit < adapter.fewest_at_once:
-            purse.give_back(granted)
-            granted = 0
-        if granted == 0:
-            if told is not None:
-                self._settle(account, told)
+        granted, told = self._granted(purse, account, adapter, done, told)
+        taken = self._taken(purse, account, lane, done, granted, told) if granted else None
+        if taken is None:
             return None
-        try:
-            taken = self._claim(account, lane, limit, one_run=done.in_lists, told=told)
-        except (OperationalError, InterfaceError, DataError):
-            log.warning("the database is away: account=%s claims nothing", account.name)
-            if told is not None:
-                self._settle(account, told)
-            purse.give_back(granted)
-            return None
-        if told is not None:
-            done.ill = self._judge(account, told)
         claimed = taken.claimed
         if len(claimed) >= UNRECORDED and done.sent == 0 and account.rate >= WORTH_HELP:
             self.help(account.name, lane)
@@ -176,6 +156,40 @@ class Dispatcher:
             return self._empty(taken)
         done.sent += len(leaving)
         return Flight(leaving, self.loop.submit(fly(adapter, leaving)), taken.probe)
+
+    def _granted(
+        self, purse: Purse, account: Account, adapter: Adapter, done: Drained, told: Told | None
+    ) -> tuple[int, Told | None]:
+        """Tokens for a chunk, 0 where nothing may leave now; and what is still to be recorded, nothing for 0."""
+        weight = done.weight if done.in_lists else None
+        fewest = account.fewest_at_once if done.in_lists else 1
+        granted = 0 if told is None else purse.fill(UNRECORDED, weight, patient=False)
+        if granted and _limit(done, granted) >= fewest:
+            return granted, told
+        purse.give_back(granted)
+        if told is not None and self._settle(account, told):
+            return 0, None
+        granted = purse.fill(UNRECORDED, weight)
+        if granted and _limit(done, granted) < fewest:
+            purse.give_back(granted)
+            return 0, None
+        return granted, None
+
+    def _taken(
+        self, purse: Purse, account: Account, lane: Lane, done: Drained, granted: int, told: Told | None
+    ) -> Taken | None:
+        """Claim a chunk and record the one before; None where the database is away, then that one is recorded alone."""
+        try:
+            taken = self._claim(account, lane, _limit(done, granted), one_run=done.in_lists, told=told)
+        except (OperationalError, InterfaceError, DataError):
+            log.warning("the database is away: account=%s claims nothing", account.name)
+            if told is not None:
+                self._settle(account, told)
+            purse.give_back(granted)
+            return None
+        if told is not None:
+            done.ill = self._judge(account, told)
+        return taken
 
     def _empty(self, taken: Taken) -> Flight | None:
         """A chunk of which nothing could leave: an empty flight where another may follow, else None."""
@@ -307,6 +321,11 @@ class Dispatcher:
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s is not judged", account.name)
             return False
+
+
+def _limit(done: Drained, granted: int) -> int:
+    """How many messages so many tokens may pay for."""
+    return max(1, min(UNRECORDED, granted // done.weight)) if done.in_lists else granted
 
 
 def _kind(error: BaseException) -> str:

@@ -48,6 +48,7 @@ class Composer:
         self._account = account
         self._keys = keys
         self._public_url = public_url.rstrip("/")
+        self._callback = f"{self._public_url}/webhooks/{quote(account.name)}?d=" if account.receipts else ""
 
     def make(
         self, claimed: Claimed, run: OpenRun, frozen: Frozen, adapter: Adapter, *, today: date, lease: Lease
@@ -87,9 +88,7 @@ class Composer:
 
     def callback(self, key: str) -> str:
         """Where receipts of a delivery go ("" where the account gives none)."""
-        if not self._account.receipts:
-            return ""
-        return f"{self._public_url}/webhooks/{quote(self._account.name)}?d={key}"
+        return f"{self._callback}{key}" if self._callback else ""
 
 
 def _attachment(file: AttachedFile) -> Attachment:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from outreach.domain.context import (
@@ -41,7 +42,10 @@ def compose(
     Raises RenderError, which names template, channel and line, never a value.
     """
     compiled = frozen.template(message)
-    context = context_of(who, campaign_view(frozen.definition), frozen.definition.zone, today=today, links=links)
+    context = context_of(
+        who, campaign_view(frozen.definition), frozen.definition.zone, today=today, links=links,
+        speaks_of=partial(compiled.speaks_of, str(channel)),
+    )  # fmt: skip
     rendered = render_in(compiled, channel, languages_for(compiled.source, channel, who), context)
     if channel is not Channel.SMS or text_form is TextForm.ACCENTED:
         return rendered
@@ -62,14 +66,15 @@ def marked(rendered: Rendered, channel: Channel, mark: str) -> Rendered:
 
 
 def context_of(
-    who: Recipient, campaign: CampaignView, zone: ZoneInfo, *, today: date, links: LinksView | None = None
-) -> dict[str, object]:
-    """The names a template finds for `who`; dates of a case are shown in `zone`."""
+    who: Recipient, campaign: CampaignView, zone: ZoneInfo, *, today: date, links: LinksView | None = None,
+    speaks_of: Callable[[str], bool] = lambda name: True,
+) -> dict[str, object]:  # fmt: skip
+    """The names a template finds for `who`, of those it speaks of; dates of a case are shown in `zone`."""
     return message_context(
         campaign=campaign,
-        unit=_unit(who),
-        contact=_contact(who, today),
-        case=_case(who, zone),
+        unit=_unit(who) if speaks_of("unit") else None,
+        contact=_contact(who, today) if speaks_of("contact") else None,
+        case=_case(who, zone) if speaks_of("case") else None,
         links=links or LinksView(),
     )
 

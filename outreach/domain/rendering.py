@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from jinja2 import Template, UndefinedError
+from jinja2 import Template, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 
@@ -92,7 +92,7 @@ class Compiled:
     def __init__(self, source: TemplateSource, writers: Mapping[tuple[str, str], _Writer]) -> None:
         self.source = source
         self._writers = writers
-        self._used: dict[str, frozenset[str]] = {}
+        self._used: dict[tuple[str, str], bool] = {}
 
     def render(self, channel: str, language: str, context: _Context, *, samples: bool = False) -> Rendered:
         """The text of a channel in a language, falling back to `vi`; raises RenderError.
@@ -110,17 +110,20 @@ class Compiled:
             raise self._explained(error, *key) from None
 
     def speaks_of(self, channel: str, name: str) -> bool:
-        """Whether a text of the channel, in whatever language, may use a variable (`links.join`)."""
-        if channel == ZALO_ZNS:
-            return True
-        root = name.partition(".")[0]
-        return any(used == root or used.startswith(name) for used in self._names(channel))
+        """Whether a text of the channel, in whatever language, may use a variable (`links.join`, `unit`)."""
+        if (channel, name) not in self._used:
+            self._used[channel, name] = channel == ZALO_ZNS or self._uses(channel, name)
+        return self._used[channel, name]
 
-    def _names(self, channel: str) -> frozenset[str]:
-        if channel not in self._used:
-            texts = self.source.parts.get(channel, {}).values()
-            self._used[channel] = frozenset(path for text in texts for path, _ in variables_of(TEXT.parse(text)))
-        return self._used[channel]
+    def _uses(self, channel: str, name: str) -> bool:
+        root, _, attribute = name.partition(".")
+        for tree in map(TEXT.parse, self.source.parts.get(channel, {}).values()):
+            if attribute:
+                if any(path in (root, name) for path, _ in variables_of(tree)):
+                    return True
+            elif any(node.name == root for node in tree.find_all(nodes.Name)):  # also where it is only tested for
+                return True
+        return False
 
     def _explained(self, error: Exception, channel: str, language: str) -> RenderError:
         line = _line_of(error.__traceback__)

@@ -191,6 +191,7 @@ _UNREMINDED = text(
 
 NO_WINDOWS: Final[Mapping[Channel, timedelta]] = MappingProxyType({})
 
+
 def claim(
     connection: Connection,
     *,

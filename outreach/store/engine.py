@@ -11,7 +11,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from outreach.domain.errors import OutreachError
 
-
 _ALWAYS: Final = "-c timezone=UTC -c jit=off -c synchronous_commit=on"
 """What is committed outlives a crash of the server, whatever its own setting: a claim does before its first byte."""
 _STEADY: Final = "-c plan_cache_mode=force_generic_plan"
