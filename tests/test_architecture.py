@@ -18,7 +18,17 @@ STORE = PROJECT / "outreach" / "store"
 PEOPLE = frozenset(
     {
         *("addresses", "case_reminders", "cases", "consents", "contact_ledger", "contacts", "deliveries", "reached"),
-        *("arrivals", "campaign_people", "confirmations", "inbound", "joins", "suppressions", "unreached", "visits"),
+        *(
+            "arrivals",
+            "bounces",
+            "campaign_people",
+            "confirmations",
+            "inbound",
+            "joins",
+            "suppressions",
+            "unreached",
+            "visits",
+        ),
     }
 )
 """Tables with a row for each person, or for something of a person's."""
@@ -39,6 +49,12 @@ ENGINE_ONLY: Mapping[str, str] = {
     "audiences.gather_cases": "takes the people a scoped selection yields",
     "audiences.forget_trial_reminders": "a decision about a whole campaign; gives a number",
     "audiences.due_case_dates": "takes the people a scoped selection yields; gives dates",
+    "bounces.bounced": "bars the addresses of given deliveries, or holds their bounces; gives numbers",
+    "bounces.held": "how many bounces of accounts are held; gives no person",
+    "bounces.held_of": "how many bounces of runs are held; gives no person",
+    "bounces.kinds": "counts of held bounces; gives no person",
+    "bounces.purge": "retention; gives a number",
+    "bounces.settle": "a person's decision about an account; gives a number",
     "cascades.due": "what is due in a cascade, by run; gives no person",
     "cascades.take": "hands the people of a run on to its next channel; gives their number",
     "cascades.reach_with_others": "counts those handed on as reached with a shared address; gives nothing",

@@ -27,7 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "visits": "Home visits: the list of whom nothing reached, and what came of it.",
     "scripts": "What loudspeakers read out, and the proof that they did.",
     "sms": "SMS texts: count their parts.",
-    "bounces": "Returned e-mails: take them from a mail server.",
+    "bounces": "Returned e-mails: take them from a mail server, settle what is held.",
     "account": "Provider accounts: list them, try them, put them back into service.",
     "doctor": "Look for what is broken or dangerous here, and say what to do.",
     "web": "Run only the web part: console, webhooks, unsubscribe pages.",

@@ -10,7 +10,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -30,6 +30,8 @@ app = typer.Typer()
 _EVERY = 1.0
 """Seconds between two looks."""
 _RUNS_NAMED = 5
+_ERRORS_WATCHED = 6
+_WRONG = "what went wrong"
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
 
@@ -49,7 +51,7 @@ def status(
     if as_json:
         print_json(standing.to_json())
     elif watch:
-        _watch(runtime, standing, zone)
+        _watch(runtime, standing, zone, session.settings().language)
     else:
         _show(standing, zone, session.settings().language)
 
@@ -68,13 +70,13 @@ def look(runtime: Runtime, slug: str, previous: Status | None = None) -> Status:
         )
 
 
-def _watch(runtime: Runtime, standing: Status, zone: ZoneInfo) -> None:
+def _watch(runtime: Runtime, standing: Status, zone: ZoneInfo, language: str) -> None:
     with live() as shown:
-        shown.update(display(standing, zone), refresh=True)
+        shown.update(display(standing, zone, language), refresh=True)
         while standing.state not in _OVER:
             time.sleep(_EVERY)
             standing = look(runtime, standing.campaign, standing)
-            shown.update(display(standing, zone), refresh=True)
+            shown.update(display(standing, zone, language), refresh=True)
 
 
 @contextmanager
@@ -87,11 +89,18 @@ def live() -> Iterator[Live]:
         console.print()
 
 
-def display(standing: Status, zone: ZoneInfo) -> Group:
-    """The standing for a live display."""
+def display(standing: Status, zone: ZoneInfo, language: str) -> Group:
+    """The standing for a live display, with what went wrong; words of providers in `language` (vi or en)."""
     heading = Text(_heading(standing, zone), "bold")
-    tables = make_table(*_delivery_cells(standing)), Text(""), make_table(*_run_cells(standing, zone))
-    return Group(heading, *tables, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
+    shown: list[RenderableType] = [make_table(*_delivery_cells(standing)), Text("")]
+    shown.append(make_table(*_run_cells(standing, zone)))
+    if standing.errors:
+        columns, rows = _error_cells(standing, language)
+        shown += [Text(""), Text(_WRONG, "bold"), make_table(columns, rows[:_ERRORS_WATCHED])]
+        if len(rows) > _ERRORS_WATCHED:  # a display that is drawn anew must fit the terminal
+            more = f"and {len(rows) - _ERRORS_WATCHED} more: outreach campaign status {standing.campaign}"
+            shown.append(Text(more))
+    return Group(heading, *shown, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
 
 
 def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
@@ -101,7 +110,7 @@ def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
     if coming:
         print_table("next", ("when", "message"), coming)
     if standing.errors:
-        print_table("what went wrong", *_error_cells(standing, language))
+        print_table(_WRONG, *_error_cells(standing, language))
     for one in _held_up(standing, zone):
         warn(one)
 
@@ -138,6 +147,11 @@ def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
         f"account {one.name} does not work since {local(one.since, zone)} ({one.cause}): it is tried again by itself; "
         f"{one.waiting:,} deliveries wait for it"
         for one in standing.ill_accounts
+    ]
+    own += [
+        f"too much came back through {one.account} since {local(one.since, zone)}: {one.n:,} bounces of this campaign"
+        " bar nobody before a person has looked: outreach bounces held list"
+        for one in standing.held_bounces
     ]
     return own
 

@@ -65,17 +65,25 @@ def suppress(
 
 
 def suppress_deliveries(
-    connection: Connection, places: Iterable[tuple[int, int]], *, reason: Reason, source: str
+    connection: Connection,
+    places: Iterable[tuple[int, int]],
+    *,
+    reason: Reason,
+    source: str,
+    at: datetime | None = None,
 ) -> None:
-    """Bar the addresses that deliveries (run, delivery) went to, on their channel, whoever has them since."""
+    """Bar the addresses that deliveries (run, delivery) went to, on their channel, whoever has them since; from `at`.
+
+    Default: now, by the database's clock.
+    """
     found = list(places)
     if found:
         connection.execute(
             text(
                 """
-                INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source)
+                INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source, created_at)
                 SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, y.key_version, 1), :reason,
-                    :source
+                    :source, coalesce(CAST(:at AS timestamptz), now())
                 FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)
                 JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id LEFT JOIN addresses a ON a.id = d.address_id
                 LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id
@@ -87,6 +95,7 @@ def suppress_deliveries(
                 "ids": [delivery for _, delivery in found],
                 "reason": reason.value,
                 "source": source,
+                "at": at,
             },
         )
 

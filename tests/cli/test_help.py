@@ -27,7 +27,7 @@ SUBCOMMANDS = {
     "visits": ["list", "record", "import", "undo", "recorded"],
     "template": ["list", "check", "preview", "send"],
     "sms": ["parts"],
-    "bounces": ["take"],
+    "bounces": ["held", "take"],
     "account": ["authorise", "list", "resume", "test", "trial"],
 }
 ALL = [[name] for name in COMMANDS if name not in SUBCOMMANDS] + [
