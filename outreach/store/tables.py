@@ -463,6 +463,7 @@ bounces = Table(
     Index("ix_bounces_barred", "account", "left_at", postgresql_where=text("state = 'barred'")),
     Index("ix_bounces_held", "account", postgresql_where=text("state = 'held'")),
     Index("ix_bounces_at", "at"),
+    Index("ix_bounces_fingerprint", "fingerprint"),
 )
 
 sent_counts = Table(

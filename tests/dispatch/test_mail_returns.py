@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -212,6 +213,18 @@ def test_a_person_decides_what_is_held_and_the_next_bounce_bars_again(
     world.plan()
     dispatcher.drain("mail", Lane.BULK)
     assert barred(world) == {"mới": "hard_bounce"}
+
+
+def test_who_has_refused_is_not_freed_with_the_bounces(world: World, dispatcher: Dispatcher, poller: Poller) -> None:
+    """A complaint about a message after which the mailbox was closed."""
+    written_to(world, dispatcher, *many("bounce", LEAST))
+    events = asyncio.run(poller.receiver.adapters["mail"].poll("")).events  # type: ignore[attr-defined]
+    poller.receiver.take("mail", events[:-1])
+    complaint = replace(events[0], event_key="complaint", hard_bounce=False, opted_out=True)
+    poller.receiver.take("mail", [complaint])
+    poller.receiver.take("mail", events[-1:])
+    assert held_of(world) == {"mail": LEAST}
+    assert list(barred(world).values()) == ["opted_out"]
 
 
 def test_what_another_account_has_found_dead_stays_barred(world: World, dispatcher: Dispatcher) -> None:

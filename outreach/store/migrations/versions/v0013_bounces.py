@@ -35,6 +35,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_bounces_held", "bounces", ["account"], postgresql_where=sa.text("state = 'held'"))
     op.create_index("ix_bounces_at", "bounces", ["at"])
+    op.create_index("ix_bounces_fingerprint", "bounces", ["fingerprint"])
     op.create_table(
         "sent_counts",
         sa.Column("account", sa.Text(), nullable=False),
