@@ -95,11 +95,7 @@ def display(standing: Status, zone: ZoneInfo, language: str) -> Group:
     shown: list[RenderableType] = [make_table(*_delivery_cells(standing)), Text("")]
     shown.append(make_table(*_run_cells(standing, zone)))
     if standing.errors:
-        columns, rows = _error_cells(standing, language)
-        shown += [Text(""), Text(_WRONG, "bold"), make_table(columns, rows[:_ERRORS_WATCHED])]
-        if len(rows) > _ERRORS_WATCHED:  # a display that is drawn anew must fit the terminal
-            more = f"and {len(rows) - _ERRORS_WATCHED} more: outreach campaign status {standing.campaign}"
-            shown.append(Text(more))
+        shown += [Text(""), Text(_WRONG, "bold"), *_error_lines(standing, language)]
     return Group(heading, *shown, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
 
 
@@ -113,6 +109,16 @@ def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
         print_table(_WRONG, *_error_cells(standing, language))
     for one in _held_up(standing, zone):
         warn(one)
+
+
+def _error_lines(standing: Status, language: str) -> Iterator[Text]:
+    """The most frequent troubles, a paragraph each: drawn anew they must fit a narrow terminal."""
+    for one in standing.errors[:_ERRORS_WATCHED]:
+        words = one.meaning.text(language)
+        yield Text(f"{one.n:,} {one.state}, {one.account} {one.code or one.reason}: {words}")
+    more = len(standing.errors) - _ERRORS_WATCHED
+    if more > 0:
+        yield Text(f"and {more} more: outreach campaign status {standing.campaign}")
 
 
 def _error_cells(standing: Status, language: str) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

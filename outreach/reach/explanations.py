@@ -138,7 +138,7 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "The recipient has refused further messages.", "Respect it: only they themselves can agree again.",
     ),
     Reason.HARD_BOUNCE: _e(
-        "Địa chỉ không tồn tại hoặc đã ngừng dùng.", 
+        "Địa chỉ không tồn tại hoặc đã ngừng dùng.",
         "Hỏi người nhận địa chỉ mới rồi cập nhật; nếu vẫn dùng được: `outreach suppression lift`.",
         "The address does not exist or is out of use.",
         "Ask for the new address and update it; if it is in use after all: `outreach suppression lift`.",
