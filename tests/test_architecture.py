@@ -68,6 +68,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "confirmations.cancel": "about the sender of an event; gives nothing",
     "confirmations.claim": "the sending itself: works for all",
     "confirmations.give_up": "what is too late or lost: works for all; gives a number",
+    "confirmations.of_address": "about an address the caller has already",
     "confirmations.plan": "about the sender of an event; gives no person",
     "confirmations.purge": "retention; gives a number",
     "confirmations.put_off": "about one that the caller has claimed",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Final
 
 import typer
 
@@ -20,12 +21,24 @@ from outreach.reach.explanations import explain
 from outreach.receipts import lifting
 from outreach.receipts.lifting import Bar
 from outreach.store import barred, units
+from outreach.store.confirmations import State
 
 app = typer.Typer(no_args_is_help=True)
 _SHOWN = 100
 _REASONS = (Reason.OPTED_OUT, Reason.HARD_BOUNCE, Reason.DO_NOT_CALL)
 _LONGEST = 300
 """Characters of a line of stdin that may be an address."""
+
+_TOLD: Final[Mapping[State, str]] = {
+    State.PLANNED: "it leaves as soon as the account can send.",
+    State.SENDING: "it is being sent right now.",
+    State.ACCEPTED: "they were told once that it is done.",
+    State.UNKNOWN: "it may have left: its sender was killed, or the answer never came. It is not sent again, so that"
+    " they never get two; the refusal holds all the same.",
+    State.FAILED: "they could not be told; the refusal holds all the same.",
+    State.EXPIRED: "it could not leave within a day, and then says nothing any more; the refusal holds all the same.",
+    State.CANCELLED: "they took the refusal back before it left.",
+}
 
 Address = Annotated[
     str | None,
@@ -83,8 +96,10 @@ def show(context: typer.Context, address: Address = None, channel: OnChannel = N
     runtime = session.runtime()
     value = _typed(address, channel)
     found = lifting.of_address(runtime.engine, runtime.keys, value, scope=EVERYTHING)
+    told = lifting.confirmations_of(runtime.engine, runtime.keys, value)
     if as_json:
-        print_json({"suppressions": [one.to_json() for one in found]})
+        confirmed = [{**asdict(one), "meaning": _TOLD[one.state]} for one in told]
+        print_json({"suppressions": [one.to_json() for one in found], "confirmations": confirmed})
         return
     _tell(session, "", found)
     if not found:
@@ -92,6 +107,9 @@ def show(context: typer.Context, address: Address = None, channel: OnChannel = N
     for why in dict.fromkeys(one.of.reason for one in found):
         said = explain(DeliveryState.SUPPRESSED, str(why)).text(session.settings().language)
         say(f"{why}: {said}")
+    for one in told:
+        at = local(one.at, session.settings().zone)
+        say(f"confirmation by {one.account} ({one.channel}), {one.state} {at}: {_TOLD[one.state]}")
 
 
 @app.command(

@@ -16,9 +16,10 @@ from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import Scope
 from outreach.domain.states import Reason
 from outreach.domain.words import MessageClass
-from outreach.store import barred, suppressions
+from outreach.store import barred, confirmations, suppressions
 from outreach.store.barred import Barred
 from outreach.store.campaigns import note
+from outreach.store.confirmations import Told
 
 _ADVERTISING = str(MessageClass.ADVERTISING)
 
@@ -60,6 +61,12 @@ def of_address(engine: Engine, keys: KeyRing, address: str, *, scope: Scope) -> 
     with engine.connect() as connection:
         found = barred.of_address(connection, keys.fingerprints(address), scope=scope)
     return [Bar(one, masked_any(address)) for one in found]
+
+
+def confirmations_of(engine: Engine, keys: KeyRing, address: str) -> list[Told]:
+    """How the refusals of an address were confirmed to its owner."""
+    with engine.connect() as connection:
+        return confirmations.of_address(connection, keys.fingerprints(address))
 
 
 @dataclass(frozen=True, slots=True)
