@@ -149,10 +149,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took it. `provider_id`: its id for the message; `parts`: SMS parts as the provider counts them."""
+    """The provider took it. `provider_id`: its id for the message; `parts`: SMS parts as the provider counts them.
+
+    `code`: what people should know of how it was taken, a code of the adapter's `advice`; mostly "".
+    """
 
     provider_id: str
     parts: int | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

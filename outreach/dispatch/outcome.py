@@ -43,7 +43,7 @@ def outcome(
         return Outcome(
             _change(
                 claimed, child, DeliveryState.ACCEPTED, provider_id=result.provider_id, parts=result.parts,
-                proves=proves,
+                code=result.code or None, proves=proves,
             )
         )  # fmt: skip
     if not isinstance(result, SendError):
