@@ -49,6 +49,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "audiences.gather_cases": "takes the people a scoped selection yields",
     "audiences.forget_trial_reminders": "a decision about a whole campaign; gives a number",
     "audiences.due_case_dates": "takes the people a scoped selection yields; gives dates",
+    "barred.counted": "counts of people with given addresses; gives no person",
     "barred.counts": "counts of bars; gives no person",
     "bounces.bounced": "bars the addresses of given deliveries, or holds their bounces; gives numbers",
     "bounces.held": "how many bounces of accounts are held; gives no person",

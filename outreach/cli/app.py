@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "template": "Templates: list them, check them, see or send what somebody would get.",
     "deliveries": "Who got what, and why not; send again.",
     "inbound": "What citizens wrote to us: read it, note that it was dealt with.",
-    "suppression": "Addresses that are not written to: look why, and take it back.",
+    "suppression": "Addresses that are not written to: look why, take it back, bar a list.",
     "reach": "Who was reached: by unit, segment, channel or message.",
     "target": "Targets: figures that people enter, and how they stand.",
     "visits": "Home visits: the list of whom nothing reached, and what came of it.",

@@ -9,8 +9,14 @@ from typing import Annotated, Final
 
 import typer
 
-from outreach.cli.options import As, Json, UnitCode
-from outreach.cli.output import local, print_json, print_table, say
+from outreach.audience import barring
+from outreach.audience.barring import Standing
+from outreach.audience.tables import Choice
+from outreach.cli.audience import File
+from outreach.cli.lists import Encoding, Ignore, Map, Sheet, wishes
+from outreach.cli.options import As, DryRun, Json, UnitCode, Yes
+from outreach.cli.output import ask, local, print_json, print_table, say
+from outreach.cli.progress import progress
 from outreach.cli.session import Session, acting, session_of
 from outreach.domain.addresses import channel_of, normal_address
 from outreach.domain.errors import OutreachError
@@ -26,6 +32,9 @@ from outreach.store.confirmations import State
 app = typer.Typer(no_args_is_help=True)
 _SHOWN = 100
 _REASONS = (Reason.OPTED_OUT, Reason.HARD_BOUNCE, Reason.DO_NOT_CALL)
+_MANY = 20
+"""Addresses that are barred without asking back."""
+_LEFT_OUT_SHOWN = 10
 _LONGEST = 300
 """Characters of a line of stdin that may be an address."""
 
@@ -57,7 +66,7 @@ OfReason = Annotated[
 
 @app.callback()
 def group() -> None:
-    """Addresses that are not written to: who refused, where nobody is; look, and take it back."""
+    """Addresses that are not written to: look why, take it back, bar a list."""
 
 
 @app.command("list", epilog="Example: outreach suppression list --reason hard_bounce --unit 00454")
@@ -143,6 +152,58 @@ def lift(
     _tell(session, "lifted", done.gone)
     if done.left:
         _tell(session, "still there", done.left)
+
+
+@app.command("import", epilog="Example: outreach suppression import khong-quang-cao.csv --reason do_not_call")
+def import_(
+    context: typer.Context,
+    file: File,
+    reason: Annotated[Reason, typer.Option("--reason", help="opted_out, hard_bounce or do_not_call.")],
+    source: Annotated[
+        str, typer.Option("--source", metavar="NAME", help="What the list is called. Default: the file's name.")
+    ] = "",
+    dry_run: DryRun = False,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    ignore: Ignore = None,
+    maps: Map = None,
+    who: As = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Bar the phone numbers and e-mail addresses of a list; says first how many people that is."""
+    session, why = session_of(context), _known(reason)
+    assert why is not None
+    runtime, choice = session.runtime(), Choice(encoding, sheet, wishes(ignore, maps))
+    with progress("rows") as told:
+        listed = barring.read_addresses(file, runtime.keys, choice, told=told)
+    standing = barring.standing(runtime.engine, listed, why)
+    new = 0
+    if not dry_run and listed.addresses:
+        _confirm(standing, why, yes=yes)
+        name = " ".join((source or file.name).split())[:100]
+        new = barring.bar(runtime.engine, listed, why, source=name, who=acting(who))
+    figures = {
+        "rows": listed.rows, "addresses": standing.addresses, "people": standing.people,
+        "barred_before": standing.barred, "barred": new, "rejected": listed.rejected,
+    }  # fmt: skip
+    if as_json:
+        print_json({**figures, "left_out": [asdict(one) for one in listed.left_out]})
+        return
+    title = f"{file.name} (dry run: nothing stored)" if dry_run else file.name
+    print_table(title, list(figures), [list(figures.values())])
+    for one in listed.left_out[:_LEFT_OUT_SHOWN]:
+        say(f"line {one.line}{f', {one.column}' if one.column else ''}: {one.reason}")
+    if listed.rejected > _LEFT_OUT_SHOWN:
+        say(f"and {listed.rejected - _LEFT_OUT_SHOWN:,} more were left out; --json names up to 1,000")
+
+
+def _confirm(standing: Standing, reason: Reason, *, yes: bool) -> None:
+    """Ask before many are barred; whoever has no terminal says --yes."""
+    what = f"{standing.addresses:,} addresses ({reason}), of {standing.people:,} people on our lists"
+    if standing.addresses > _MANY and not yes and not sys.stdin.isatty():
+        raise OutreachError(f"this would bar {what}; nothing was done. If that is meant: --yes")
+    ask(f"Bar {what}?", yes=yes or standing.addresses <= _MANY)
 
 
 def _typed(address: str | None, channel: Channel | None) -> str:

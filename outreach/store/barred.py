@@ -83,3 +83,20 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
         text("SELECT reason, channel, count(*) AS n FROM suppressions GROUP BY 1, 2 ORDER BY 3 DESC")
     )
     return {(row.reason, row.channel): row.n for row in rows}
+
+
+def counted(connection: Connection, marks: Sequence[bytes], *, channel: str, message_class: str) -> tuple[int, int]:
+    """(people who have one of these addresses, how many of the marks are barred so already)."""
+    row = connection.execute(
+        text(
+            """
+            SELECT
+                (SELECT count(DISTINCT a.contact_id) FROM addresses a
+                    WHERE a.fingerprint = ANY(CAST(:marks AS bytea[])) AND a.channel = :channel) AS people,
+                (SELECT count(*) FROM suppressions s WHERE s.fingerprint = ANY(CAST(:marks AS bytea[]))
+                    AND s.channel = :channel AND s.class = :class) AS barred
+            """
+        ),
+        {"marks": list(marks), "channel": channel, "class": message_class},
+    ).one()
+    return row.people, row.barred

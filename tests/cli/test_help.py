@@ -22,7 +22,7 @@ SUBCOMMANDS = {
     ],
     "deliveries": ["list", "retry"],
     "inbound": ["list", "show", "mark"],
-    "suppression": ["lift", "list", "show"],
+    "suppression": ["import", "lift", "list", "show"],
     "scripts": ["confirm"],
     "target": ["set", "unset", "list", "history"],
     "visits": ["list", "record", "import", "undo", "recorded"],

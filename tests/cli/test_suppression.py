@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -112,3 +113,60 @@ def test_what_does_not_bar_cannot_be_lifted_and_a_wrong_address_is_not_repeated(
     assert wrong.status == 1
     assert shows_nobody(wrong)
     assert barred("suppression", "list", "--reason", "late").status == 1
+
+
+REFUSERS = """\
+STT;Họ và tên;Số điện thoại;Thư điện tử
+1;An;0912 345 678;-
+2;Bình;0987654321;binh@thu.example
+3;Chi;12;
+"""
+
+
+def a_list(folder: Path, text: str) -> Path:
+    file = folder / "tu-choi.csv"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_list_of_refusers_is_barred_and_what_is_no_address_is_told(barred: Commands, tmp_path: Path) -> None:
+    file = a_list(tmp_path, REFUSERS)
+    dry = barred("suppression", "import", file, "--reason", "opted_out", "--dry-run", "--json").json()
+    assert (dry["rows"], dry["addresses"], dry["people"], dry["barred_before"], dry["barred"]) == (3, 3, 1, 1, 0)
+    said = barred("suppression", "import", file, "--reason", "opted_out", "--json")
+    assert (said.json()["barred"], said.json()["rejected"]) == (2, 1)
+    assert [(one["line"], one["column"]) for one in said.json()["left_out"]] == [(4, "phone")]
+    assert kinds(barred("suppression", "show", "binh@thu.example", "--json")) == [("email", "*", "opted_out")]
+    assert kinds(barred("suppression", "show", STRANGER, "--json")) == [
+        ("sms", "*", "opted_out"), ("sms", "advertising", "do_not_call"),
+    ]  # fmt: skip
+    assert barred("suppression", "import", file, "--reason", "opted_out", "--json").json()["barred"] == 0
+    assert shows_nobody(barred("suppression", "import", file, "--reason", "opted_out"))
+
+
+def test_the_do_not_call_list_bars_advertising_alone(barred: Commands, tmp_path: Path) -> None:
+    file = a_list(tmp_path, "phone\n0987000111\n")
+    assert barred("suppression", "import", file, "--reason", "do_not_call", "--json").json()["barred"] == 1
+    assert kinds(barred("suppression", "show", "0987000111", "--json")) == [("sms", "advertising", "do_not_call")]
+
+
+def test_a_list_that_bars_many_asks_first_and_names_the_number(
+    barred: Commands, tmp_path: Path, engine: Engine
+) -> None:
+    file = a_list(tmp_path, "phone\n" + "".join(f"0912{n:06d}\n" for n in range(345_658, 345_690)))
+    command = ("suppression", "import", file, "--reason", "opted_out")
+    said = barred(*command)
+    assert said.status == 1
+    assert "32 addresses (opted_out), of 1 people on our lists" in said.err
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM suppressions")).scalar_one() == 3
+    assert barred(*command, "--yes", "--as", "can-bo@xa.example", "--json").json()["barred"] == 31
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM audit WHERE action = 'bar addresses'")).one()
+    assert (row.who, row.object, row.detail["new"]) == ("can-bo@xa.example", "list tu-choi.csv", 31)
+
+
+def test_a_list_without_a_column_of_addresses_is_refused(barred: Commands, tmp_path: Path) -> None:
+    said = barred("suppression", "import", a_list(tmp_path, "Họ và tên\nAn\n"), "--reason", "opted_out")
+    assert said.status == 1
+    assert "neither `phone` nor `email`" in said.err
