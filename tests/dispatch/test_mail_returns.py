@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -213,6 +214,19 @@ def test_a_person_decides_what_is_held_and_the_next_bounce_bars_again(
     world.plan()
     dispatcher.drain("mail", Lane.BULK)
     assert barred(world) == {"mới": "hard_bounce"}
+
+
+def test_bounces_told_to_several_at_once_are_counted_together(
+    world: World, dispatcher: Dispatcher, poller: Poller
+) -> None:
+    written_to(world, dispatcher, *many("bounce", LEAST))
+    events = asyncio.run(poller.receiver.adapters["mail"].poll("")).events  # type: ignore[attr-defined]
+    told = [[one] for one in events] * 2
+    with ThreadPoolExecutor(8) as pool:
+        new = list(pool.map(lambda one: poller.receiver.take("mail", one), told))
+    assert sum(new) == LEAST
+    assert (barred(world), held_of(world)) == ({}, {"mail": LEAST})
+    assert world.counts_agree()
 
 
 def test_who_has_refused_is_not_freed_with_the_bounces(world: World, dispatcher: Dispatcher, poller: Poller) -> None:
