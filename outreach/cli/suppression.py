@@ -215,7 +215,7 @@ def _typed(address: str | None, channel: Channel | None) -> str:
     try:
         return normal_address(channel or channel_of(address), address)
     except OutreachError:
-        if channel is None:
+        if channel is None and "@" not in address:
             return normal_address(Channel.TELEGRAM, address)  # all digits: a user's or a chat's number
         raise
 

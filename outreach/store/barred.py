@@ -62,12 +62,13 @@ def page(
 
 
 def of_address(connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, scope: Scope) -> list[Barred]:
-    """What bars an address the caller has already, oldest first."""
+    """What bars an address the caller has already, oldest first; the same under several keys is told once."""
     rows = connection.execute(
-        text(f"{_SELECT} WHERE s.fingerprint = ANY(CAST(:marks AS bytea[])) ORDER BY s.created_at"),
+        text(f"{_SELECT} WHERE s.fingerprint = ANY(CAST(:marks AS bytea[])) ORDER BY s.created_at DESC"),
         {"path": scope.path, "marks": [value for _, value in fingerprints]},
     )
-    return [_barred(row) for row in rows]
+    found = {(one.channel, one.message_class, one.reason): one for one in map(_barred, rows)}
+    return sorted(found.values(), key=lambda one: one.at)
 
 
 def _barred(row: Any) -> Barred:

@@ -111,6 +111,7 @@ def test_what_does_not_bar_cannot_be_lifted_and_a_wrong_address_is_not_repeated(
     assert "nothing that is meant bars" in barred("suppression", "lift", "0987 000 111").err
     wrong = barred("suppression", "show", "nguyen.van.an@@thu")
     assert wrong.status == 1
+    assert "the address for email cannot be right" in wrong.err
     assert shows_nobody(wrong)
     assert barred("suppression", "list", "--reason", "late").status == 1
 
