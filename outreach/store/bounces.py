@@ -52,7 +52,7 @@ def bounced(connection: Connection, account: str, found: Sequence[Bounce], *, no
     if not found:
         return None
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:account, 9))"), {"account": account})
-    holding = account in held(connection)
+    holding = _holding(connection, account)
     new = _keep(connection, account, found, BounceState.HELD if holding else BounceState.BARRED, now)
     if holding or not new:
         return None
@@ -69,6 +69,11 @@ def bounced(connection: Connection, account: str, found: Sequence[Bounce], *, no
     detail = {"came_back": mass.bounced, "of": mass.sent}
     note(connection, who="system", action="bounces held", what=account, detail=detail)
     return mass
+
+
+def _holding(connection: Connection, account: str) -> bool:
+    waiting = text("SELECT 1 FROM bounces WHERE account = :account AND state = 'held' LIMIT 1")
+    return connection.execute(waiting, {"account": account}).first() is not None
 
 
 def _source(account: str) -> str:
