@@ -1,4 +1,4 @@
-"""What the status of a returned e-mail means: for the recipient's address, or for us.
+"""What the status of an e-mail means that was refused or came back: for the recipient's address, or for us.
 
 Source: RFC 3463 and its registry (enhanced status codes); RFC 7505 (5.1.10).
 """
@@ -16,7 +16,10 @@ NOBODY_THERE: Final[Mapping[str, str]] = {
     "5.1.10": "the mail domain takes no mail",
     "5.2.1": "the mailbox is disabled",
 }
-"""Statuses after which an address is not written to again. A full mailbox (5.2.2) may be emptied, so it is not here."""
+"""Statuses after which an address is not written to again, whether a server says so at once or returns the message.
+
+A full mailbox (5.2.2) may be emptied, so it is not here; nor is a bare 550, which policy gives as well.
+"""
 
 _OTHERS: Final[Mapping[str, str]] = {
     "5.2.2": "the mailbox is full",

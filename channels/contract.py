@@ -43,14 +43,23 @@ class SendError(Exception):
     """A send that did not end in acceptance; `reason` is for people and carries no address and no body.
 
     `code` is the provider's own code or "" where there is none; `retry_after` is in seconds. `may_have_left`: of a
-    TRANSIENT one, that only the provider's dropping of repetitions makes another try harmless.
+    TRANSIENT one, that only the provider's dropping of repetitions makes another try harmless. `hard_bounce`: of a
+    REJECTED one, what it means in a `Receipt`: there is nobody at the address.
     """
 
     def __init__(
-        self, kind: ErrorKind, code: str, reason: str, retry_after: float | None = None, *, may_have_left: bool = False
+        self,
+        kind: ErrorKind,
+        code: str,
+        reason: str,
+        retry_after: float | None = None,
+        *,
+        may_have_left: bool = False,
+        hard_bounce: bool = False,
     ) -> None:
         super().__init__(f"{kind}: {code} {reason}".strip())
         self.may_have_left = may_have_left
+        self.hard_bounce = hard_bounce
         self.kind = kind
         self.code = code
         self.reason = reason
@@ -140,10 +149,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took it. `provider_id`: its id for the message; `parts`: SMS parts as the provider counts them."""
+    """The provider took it. `provider_id`: its id for the message; `parts`: SMS parts as the provider counts them.
+
+    `code`: what people should know of how it was taken, a code of the adapter's `advice`; mostly "".
+    """
 
     provider_id: str
     parts: int | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

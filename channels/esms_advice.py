@@ -90,6 +90,12 @@ ADVICE: Final[Mapping[str, Advice]] = {
         "eSMS đã có tin này từ trước.", "Không gửi lại; nếu người nhận báo chưa nhận được thì hỏi eSMS.",
         "eSMS has had this message before.", "Do not send it again; if it has not arrived, ask eSMS.",
     ),
+    "list": Advice(
+        "Tin đi trong một danh sách: eSMS chỉ báo bao nhiêu máy nhận được, không báo từng máy.",
+        "Không cần làm gì; muốn biết từng số thì xem trang quản lý của eSMS.",
+        "It left in a list: eSMS tells how many phones got the message, not which.",
+        "Nothing to do; eSMS's own pages tell of each number.",
+    ),
     "status-4": Advice(
         "eSMS từ chối tin này.", "Kiểm tra nội dung có đúng mẫu đã đăng ký không, rồi hỏi eSMS.",
         "eSMS rejected the message.", "See whether the text matches its registered template, then ask eSMS.",

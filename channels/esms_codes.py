@@ -17,6 +17,8 @@ FEWEST: Final = 30
 MOST: Final = 5000
 """Numbers of one request for advertising."""
 DUPLICATE: Final = "124"
+IN_A_LIST: Final = "list"
+"""Of ours: the message left in a list, of which eSMS reports totals."""
 """The RequestId was there before on the same day: eSMS has the message already, and sends nothing again."""
 
 CODES: Final[Mapping[str, tuple[ErrorKind, str]]] = {

@@ -148,7 +148,8 @@ class EsmsSms:
         code = str(told.get("CodeResult", ""))
         if code == esms_codes.ACCEPTED:
             name = str(told.get("SMSID") or "")
-            return [Accepted(f"{name}:{place}" if name else "") for place in range(len(outgoings))]
+            ids = (f"{name}:{place}" if name else "" for place in range(len(outgoings)))
+            return [Accepted(one, code=esms_codes.IN_A_LIST) for one in ids]
         if code in ("", esms_codes.DUPLICATE):
             reason = "eSMS's answer does not tell whether it has the list; it may have taken it"
             raise SendError(ErrorKind.UNCERTAIN, code, reason)

@@ -36,6 +36,10 @@ ADVICE: Final[Mapping[str, Advice]] = {
         "Địa chỉ thư điện tử viết sai.", _LIST,
         "The e-mail address is not written right.", _LIST_EN,
     ),
+    "5.1.6": Advice(
+        "Hộp thư đã chuyển đi nơi khác.", "Hỏi địa chỉ mới rồi cập nhật danh sách.",
+        "The mailbox has moved.", "Ask for the new address and update the list.",
+    ),
     "5.1.10": Advice(
         "Nơi nhận không dùng thư điện tử.", _LIST,
         "The recipient's domain takes no mail.", _LIST_EN,

@@ -10,9 +10,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from channels.bounce_codes import NOBODY_THERE, is_hard
 from channels.contract import ErrorKind, SendError
 
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
+
+
+_ADDRESS = re.compile(r"\S*@\S*")
+"""What a server repeats of the recipient: no word of its own."""
 
 
 class Step(StrEnum):
@@ -26,11 +31,7 @@ class Step(StrEnum):
 
 
 _REASONS: Final[Mapping[str, str]] = {
-    "5.1.1": "the mailbox does not exist",
-    "5.1.2": "the mail domain does not exist",
-    "5.1.3": "the address is not valid",
-    "5.1.10": "the mail domain takes no mail",
-    "5.2.1": "the mailbox is disabled",
+    **NOBODY_THERE,
     "5.2.2": "the mailbox is full",
     "5.2.3": "the message is too long for the mailbox",
     "5.3.4": "the message is too big for the server",
@@ -58,9 +59,9 @@ def refusal(step: Step, code: int, text: str) -> SendError:
         return SendError(ErrorKind.TRANSIENT, shown, _REASONS[shown])
     if not 500 <= code < 600:
         return SendError(ErrorKind.TRANSIENT, shown, f"the server asks to try later (at {step})")
-    if step is Step.RECIPIENT and "relay" in text.lower():
+    if step is Step.RECIPIENT and "relay" in _ADDRESS.sub("", text).lower():
         return SendError(ErrorKind.MISCONFIGURED, shown, "the server does not relay for us; check username and from")
     kind, reason = _FALLBACK[step]
-    if kind is ErrorKind.REJECTED:
-        reason = _REASONS.get(shown, reason)
-    return SendError(kind, shown, reason)
+    if kind is not ErrorKind.REJECTED:
+        return SendError(kind, shown, reason)
+    return SendError(kind, shown, _REASONS.get(shown, reason), hard_bounce=is_hard(shown))

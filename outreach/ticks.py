@@ -15,7 +15,17 @@ from outreach.planning.sharing import share_out
 from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
-from outreach.store import arrivals, claims, confirmations, deliveries, inbound, interactions, retention, test_sends
+from outreach.store import (
+    arrivals,
+    bounces,
+    claims,
+    confirmations,
+    deliveries,
+    inbound,
+    interactions,
+    retention,
+    test_sends,
+)
 from outreach.tasks import Hints
 
 EVENTS_KEPT = timedelta(days=90)
@@ -101,6 +111,7 @@ def retain(runtime: Runtime) -> int:
         confirmations.purge(connection, now - CONFIRMATIONS_KEPT)
         arrivals.purge(connection, runtime.clock.now() - EVENTS_KEPT)
         interactions.purge(connection, runtime.clock.now() - EVENTS_KEPT)
+        bounces.purge(connection, now - EVENTS_KEPT, now=now)
         retention.purge_ledger(connection, runtime.clock.now())
         test_sends.purge(connection, runtime.clock.now())
         return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)

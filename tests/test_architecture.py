@@ -18,7 +18,17 @@ STORE = PROJECT / "outreach" / "store"
 PEOPLE = frozenset(
     {
         *("addresses", "case_reminders", "cases", "consents", "contact_ledger", "contacts", "deliveries", "reached"),
-        *("arrivals", "campaign_people", "confirmations", "inbound", "joins", "suppressions", "unreached", "visits"),
+        *(
+            "arrivals",
+            "bounces",
+            "campaign_people",
+            "confirmations",
+            "inbound",
+            "joins",
+            "suppressions",
+            "unreached",
+            "visits",
+        ),
     }
 )
 """Tables with a row for each person, or for something of a person's."""
@@ -39,6 +49,14 @@ ENGINE_ONLY: Mapping[str, str] = {
     "audiences.gather_cases": "takes the people a scoped selection yields",
     "audiences.forget_trial_reminders": "a decision about a whole campaign; gives a number",
     "audiences.due_case_dates": "takes the people a scoped selection yields; gives dates",
+    "barred.counted": "counts of people with given addresses; gives no person",
+    "barred.counts": "counts of bars; gives no person",
+    "bounces.bounced": "bars the addresses of given deliveries, or holds their bounces; gives numbers",
+    "bounces.held": "how many bounces of accounts are held; gives no person",
+    "bounces.held_of": "how many bounces of runs are held; gives no person",
+    "bounces.kinds": "counts of held bounces; gives no person",
+    "bounces.purge": "retention; gives a number",
+    "bounces.settle": "a person's decision about an account; gives a number",
     "cascades.due": "what is due in a cascade, by run; gives no person",
     "cascades.take": "hands the people of a run on to its next channel; gives their number",
     "cascades.reach_with_others": "counts those handed on as reached with a shared address; gives nothing",
@@ -51,6 +69,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "confirmations.cancel": "about the sender of an event; gives nothing",
     "confirmations.claim": "the sending itself: works for all",
     "confirmations.give_up": "what is too late or lost: works for all; gives a number",
+    "confirmations.of_address": "about an address the caller has already",
     "confirmations.plan": "about the sender of an event; gives no person",
     "confirmations.purge": "retention; gives a number",
     "confirmations.put_off": "about one that the caller has claimed",

@@ -21,7 +21,7 @@ from outreach.domain.circuits import Circuit, Tally
 from outreach.domain.errors import NotFound
 from outreach.domain.mistakes import unknown
 from outreach.runtime import Runtime
-from outreach.store import accounts, campaigns, circuits, moves
+from outreach.store import accounts, bounces, campaigns, circuits, moves
 from outreach.store.circuits import Standing
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -63,7 +63,9 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _state(one: Mapping[str, Any], zone: ZoneInfo) -> str:
-    return "\n".join(filter(None, (_health(one, zone), "TRIAL MODE: to test addresses only" if one["trial"] else "")))
+    trial = "TRIAL MODE: to test addresses only" if one["trial"] else ""
+    held = f"{one['held_bounces']:,} BOUNCES HELD: outreach bounces held list" if one["held_bounces"] else ""
+    return "\n".join(filter(None, (_health(one, zone), trial, held)))
 
 
 def _health(one: Mapping[str, Any], zone: ZoneInfo) -> str:
@@ -79,6 +81,7 @@ def _accounts(session: Session) -> list[dict[str, Any]]:
     with runtime.engine.connect() as connection:
         out, standings = accounts.paused(connection), circuits.standings(connection)
         waiting = moves.waiting(connection, list(runtime.accounts))
+        held = bounces.held(connection)
     listed = []
     for account in runtime.accounts.values():
         standing, window = standings.get(account.name, Standing(account.name)), _window(runtime, account.name)
@@ -103,6 +106,7 @@ def _accounts(session: Session) -> list[dict[str, Any]]:
                 "share_failed": round(window.share, 3),
                 "seconds": round(window.mean, 3),
                 "waiting": waiting.get(account.name, 0),
+                "held_bounces": held[account.name].n if account.name in held else 0,
             }
         )
     return listed

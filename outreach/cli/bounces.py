@@ -1,4 +1,4 @@
-"""`outreach bounces`: returned e-mails, handed over by a mail server."""
+"""`outreach bounces`: returned e-mails, handed over by a mail server, and what is held of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from outreach.cli import held_bounces
 from outreach.cli.options import Json
 from outreach.cli.output import print_json, say
 from outreach.cli.session import Session, session_of
@@ -24,7 +25,10 @@ _PIECE = 64 * 1024
 
 @app.callback()
 def group() -> None:
-    """Returned e-mails: take them from a mail server."""
+    """Returned e-mails: take them from a mail server, settle what is held."""
+
+
+app.add_typer(held_bounces.app, name="held")
 
 
 @app.command(epilog="Example: outreach bounces take mail < returned.eml")

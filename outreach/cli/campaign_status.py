@@ -10,7 +10,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -30,6 +30,8 @@ app = typer.Typer(add_completion=False)
 _EVERY = 1.0
 """Seconds between two looks."""
 _RUNS_NAMED = 5
+_ERRORS_WATCHED = 6
+_WRONG = "what went wrong"
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
 
@@ -49,7 +51,7 @@ def status(
     if as_json:
         print_json(standing.to_json())
     elif watch:
-        _watch(runtime, standing, zone)
+        _watch(runtime, standing, zone, session.settings().language)
     else:
         _show(standing, zone, session.settings().language)
 
@@ -68,13 +70,13 @@ def look(runtime: Runtime, slug: str, previous: Status | None = None) -> Status:
         )
 
 
-def _watch(runtime: Runtime, standing: Status, zone: ZoneInfo) -> None:
+def _watch(runtime: Runtime, standing: Status, zone: ZoneInfo, language: str) -> None:
     with live() as shown:
-        shown.update(display(standing, zone), refresh=True)
+        shown.update(display(standing, zone, language), refresh=True)
         while standing.state not in _OVER:
             time.sleep(_EVERY)
             standing = look(runtime, standing.campaign, standing)
-            shown.update(display(standing, zone), refresh=True)
+            shown.update(display(standing, zone, language), refresh=True)
 
 
 @contextmanager
@@ -87,11 +89,14 @@ def live() -> Iterator[Live]:
         console.print()
 
 
-def display(standing: Status, zone: ZoneInfo) -> Group:
-    """The standing for a live display."""
+def display(standing: Status, zone: ZoneInfo, language: str) -> Group:
+    """The standing for a live display, with what went wrong; words of providers in `language` (vi or en)."""
     heading = Text(_heading(standing, zone), "bold")
-    tables = make_table(*_delivery_cells(standing)), Text(""), make_table(*_run_cells(standing, zone))
-    return Group(heading, *tables, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
+    shown: list[RenderableType] = [make_table(*_delivery_cells(standing)), Text("")]
+    shown.append(make_table(*_run_cells(standing, zone)))
+    if standing.errors:
+        shown += [Text(""), Text(_WRONG, "bold"), *_error_lines(standing, language)]
+    return Group(heading, *shown, *(Text(one, "bold yellow") for one in _held_up(standing, zone)))
 
 
 def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
@@ -101,9 +106,19 @@ def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
     if coming:
         print_table("next", ("when", "message"), coming)
     if standing.errors:
-        print_table("what went wrong", *_error_cells(standing, language))
+        print_table(_WRONG, *_error_cells(standing, language))
     for one in _held_up(standing, zone):
         warn(one)
+
+
+def _error_lines(standing: Status, language: str) -> Iterator[Text]:
+    """The most frequent troubles, a paragraph each: drawn anew they must fit a narrow terminal."""
+    for one in standing.errors[:_ERRORS_WATCHED]:
+        words = one.meaning.text(language)
+        yield Text(f"{one.n:,} {one.state}, {one.account} {one.code or one.reason}: {words}")
+    more = len(standing.errors) - _ERRORS_WATCHED
+    if more > 0:
+        yield Text(f"and {more} more: outreach campaign status {standing.campaign}")
 
 
 def _error_cells(standing: Status, language: str) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -138,6 +153,11 @@ def _held_up(standing: Status, zone: ZoneInfo) -> list[str]:
         f"account {one.name} does not work since {local(one.since, zone)} ({one.cause}): it is tried again by itself; "
         f"{one.waiting:,} deliveries wait for it"
         for one in standing.ill_accounts
+    ]
+    own += [
+        f"too much came back through {one.account} since {local(one.since, zone)}: {one.n:,} bounces of this campaign"
+        " bar nobody before a person has looked: outreach bounces held list"
+        for one in standing.held_bounces
     ]
     return own
 

@@ -26,7 +26,7 @@ from outreach.domain.lifecycle import CampaignState
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, campaigns, circuits, health, migrate, polls, trial, units
+from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, polls, trial, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
@@ -224,6 +224,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         known = units.count(connection)
         children = health.open_children(connection)
         asked = polls.read(connection, list(runtime.accounts))
+        held = bounces.held(connection)
         now = runtime.clock.now()
         tests = len(trial.listed(connection))
         in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
@@ -238,6 +239,12 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
     yield from _asked(asked.values(), now)
+    for one_held in held.values():
+        what = (
+            f"too much came back since {one_held.since:%Y-%m-%d %H:%M} UTC: {one_held.n:,} bounces bar nobody before a"
+            " person has looked"
+        )
+        yield Check(f"bounces of {one_held.account}", Finding.DOUBTFUL, what, "outreach bounces held list")
     for one in standings.values():
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
             why = f"its provider does not work ({one.cause})"

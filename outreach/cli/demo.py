@@ -73,11 +73,11 @@ def _play(on: Stage, people: int, seed: int) -> dict[str, Any]:
     steps.launch(on, slug)
     sending = time.monotonic()
     with live() as shown:
-        zone = on.runtime.settings.zone
+        zone, language = on.runtime.settings.zone, on.runtime.settings.language
         told = _Progress(sys.stderr.isatty(), sending)
 
         def show(standing: Status) -> None:
-            shown.update(display(standing, zone), refresh=True)
+            shown.update(display(standing, zone, language), refresh=True)
             told(standing)
 
         settled = steps.follow(on, slug, show)

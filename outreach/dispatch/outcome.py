@@ -18,13 +18,14 @@ from outreach.store.deliveries import Change
 class Outcome:
     """The delivery's change, and what else follows from it.
 
-    `opted_out`: suppress the address. `hold`: let the account rest this long. `broken`: (code, reason) for which the
-    account is paused until a person mends it. `window_closed`: the provider says that the address was not in touch for
-    too long.
+    `opted_out`: suppress the address. `hard_bounce`: there is nobody at it. `hold`: let the account rest this long.
+    `broken`: (code, reason) for which the account is paused until a person mends it. `window_closed`: the provider says
+    that the address was not in touch for too long.
     """
 
     change: Change
     opted_out: bool = False
+    hard_bounce: bool = False
     hold: timedelta | None = None
     broken: tuple[str, str] | None = None
     window_closed: bool = False
@@ -42,7 +43,7 @@ def outcome(
         return Outcome(
             _change(
                 claimed, child, DeliveryState.ACCEPTED, provider_id=result.provider_id, parts=result.parts,
-                proves=proves,
+                code=result.code or None, proves=proves,
             )
         )  # fmt: skip
     if not isinstance(result, SendError):
@@ -88,7 +89,8 @@ def _failed(claimed: Claimed, account: Account, error: SendError, child: int, sp
             change = _change(claimed, child, DeliveryState.FAILED, reason=Reason.WINDOW_CLOSED, code=code)
             return Outcome(change, window_closed=True)
         case ErrorKind.REJECTED:
-            return Outcome(_change(claimed, child, DeliveryState.FAILED, reason=Reason.REJECTED, code=code))
+            change = _change(claimed, child, DeliveryState.FAILED, reason=Reason.REJECTED, code=code)
+            return Outcome(change, hard_bounce=error.hard_bounce)
 
 
 def _later(claimed: Claimed, account: Account, error: SendError, child: int, spread: float) -> Change:

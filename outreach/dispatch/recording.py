@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from outreach.dispatch.outcome import Outcome
 from outreach.domain.accounts import Account
+from outreach.domain.bouncing import RETURNING
 from outreach.domain.clock import Clock
 from outreach.domain.states import DeliveryState, Reason
-from outreach.store import accounts, deliveries, heirs, interactions, suppressions
+from outreach.store import accounts, bounces, deliveries, heirs, interactions, suppressions
+from outreach.store.bounces import Bounce
+from outreach.store.deliveries import Changed
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +79,27 @@ class Recorder:
         suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)
         shut = [(one.change.run, one.change.delivery) for one in outcomes if one.window_closed]
         interactions.refused(connection, shut, now)
+        if RETURNING.intersection(account.channels):
+            self._returns(connection, outcomes, moved, account, now)
         if broken is not None:
             accounts.pause(connection, account.name, code=broken[0], reason=broken[1])
             log.error("account paused: account=%s code=%s reason=%s", account.name, *broken)
+
+    def _returns(
+        self, connection: Connection, outcomes: Sequence[Outcome], moved: Sequence[Changed], account: Account,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        """Count what the provider has answered, and what it says nobody is there for."""
+        refused = {(one.change.run, one.change.delivery) for one in outcomes if one.change.reason == Reason.REJECTED}
+        answered = sum(one.state is DeliveryState.ACCEPTED or (one.run, one.delivery) in refused for one in moved)
+        if answered:
+            bounces.sent(connection, account.name, answered, now=now, shard=self.child)
+        dead = [
+            Bounce(one.change.run, one.change.delivery, one.change.code or "") for one in outcomes if one.hard_bounce
+        ]
+        mass = bounces.bounced(connection, account.name, dead, now=now)
+        if mass is not None:
+            log.error(
+                "too much comes back, so that it bars nobody: account=%s bounced=%s of=%s",
+                account.name, mass.bounced, mass.sent,
+            )  # fmt: skip

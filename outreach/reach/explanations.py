@@ -138,8 +138,10 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "The recipient has refused further messages.", "Respect it: only they themselves can agree again.",
     ),
     Reason.HARD_BOUNCE: _e(
-        "Địa chỉ không tồn tại hoặc đã ngừng dùng.", "Hỏi người nhận địa chỉ mới rồi cập nhật.",
-        "The address does not exist or is out of use.", "Ask for the new address and update it.",
+        "Địa chỉ không tồn tại hoặc đã ngừng dùng.",
+        "Hỏi người nhận địa chỉ mới rồi cập nhật; nếu vẫn dùng được: `outreach suppression lift`.",
+        "The address does not exist or is out of use.",
+        "Ask for the new address and update it; if it is in use after all: `outreach suppression lift`.",
     ),
     Reason.DO_NOT_CALL: _e(
         "Số thuộc Danh sách không quảng cáo quốc gia.", "Không gửi quảng cáo tới số này.",

@@ -49,8 +49,8 @@ HEADINGS: Final = {
 }
 """Columns of the CSV and their Vietnamese headings."""
 
-_GONE_WRONG: Final = (DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.PLANNED)
-"""States whose code says something: what arrived may still bear the code of an earlier try."""
+_TELLING: Final = (DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.PLANNED, DeliveryState.ACCEPTED)
+"""States whose code says something: what arrived may still bear that of how it was taken."""
 _VIETNAM: Final = ZoneInfo(DEFAULT_TIMEZONE)
 
 
@@ -172,7 +172,7 @@ def each_line(
 
 
 def _line(one: Listed, keys: KeyRing, meaning: Meaning) -> Line:
-    advice = meaning(one.account, one.code) if one.code and one.state in _GONE_WRONG else None
+    advice = meaning(one.account, one.code) if one.code and one.state in _TELLING else None
     if one.sealed is None or one.key_version is None:
         return Line(one, None, advice)
     value = keys.open(one.sealed, one.key_version)

@@ -24,9 +24,10 @@ from outreach.domain.trial import accounts_in_trial
 from outreach.reach import errors
 from outreach.reach.errors import Trouble
 from outreach.reach.explanations import Meaning, no_meaning
-from outreach.store import campaigns, circuits, error_counts, moves, runs
+from outreach.store import bounces, campaigns, circuits, error_counts, moves, runs
 from outreach.store import status as store
 from outreach.store.accounts import AccountState
+from outreach.store.bounces import Held
 from outreach.store.campaigns import Campaign
 from outreach.store.runs import Run
 from outreach.store.versions import read_version
@@ -108,6 +109,7 @@ class Status:
     """A campaign at the moment `at`. `rate_per_s`: deliveries gone out a second since the reading before, if any.
 
     `trial`: it writes to listed test addresses only; `trial_accounts`: the accounts of its channels that do.
+    `held_bounces`: what came back of it and bars nobody before a person has looked.
     `launched_at`: runs scheduled before it were past dates of the plan, which nobody meant to send.
     """
 
@@ -126,6 +128,7 @@ class Status:
     trial: bool = False
     trial_accounts: tuple[str, ...] = ()
     errors: tuple[Trouble, ...] = ()
+    held_bounces: tuple[Held, ...] = ()
 
     @property
     def gone_out(self) -> int:
@@ -157,6 +160,9 @@ class Status:
             ],
             "ill_accounts": [one.to_json() for one in self.ill_accounts],
             "errors": [one.to_json() for one in self.errors],
+            "held_bounces": [
+                {"account": one.account, "n": one.n, "since": one.since.isoformat()} for one in self.held_bounces
+            ],
         }
 
 
@@ -195,6 +201,7 @@ def status(
         paused_accounts=tuple(store.paused_accounts(connection, slug)) if scope.everything else (), rate_per_s=None,
         launched_at=campaign.launched_at, trial=campaign.trial,
         trial_accounts=accounts_in_trial(definition, accounts or {}),
+        held_bounces=bounces.held_of(connection, [run.id for run in given]) if scope.everything else (),
     )  # fmt: skip
     if scope.everything and reading.waits:
         reading = replace(reading, ill_accounts=_ill(connection))

@@ -26,7 +26,8 @@ from outreach.receipts.hearing import hear
 from outreach.receipts.joining import Joining
 from outreach.receipts.keeping import event_of, json_of
 from outreach.receipts.together import Together
-from outreach.store import deliveries, events, polls, suppressions
+from outreach.store import bounces, deliveries, events, polls, suppressions
+from outreach.store.bounces import Bounce
 from outreach.store.deliveries import Change
 from outreach.store.events import RawEvent
 
@@ -183,7 +184,12 @@ class Receiver:
             self._follow(connection, of.account, receipt, place)
         for round_ in _rounds(changes):
             deliveries.advance(connection, round_, now=self.clock.now())
-        for account_name in {one.of.account for one in kept}:
+        for account_name in sorted({one.of.account for one in kept}):  # in one order: no deadlock
+            dead = [
+                _bounce(one.receipt, (one.of.run, one.of.delivery)) for one in kept
+                if one.of.account == account_name and one.receipt is not None and one.receipt.hard_bounce
+            ]  # fmt: skip
+            self._bounced(connection, account_name, dead)
             keys = [one.of.event_key for one in kept if one.of.account == account_name]
             events.applied(connection, account_name, keys)
         return len(changes)
@@ -215,6 +221,7 @@ class Receiver:
         fresh = [event for event in told if event.event_key in new]
         own = self._own(connection, account, [place for event in fresh if (place := _place(event, known))])
         changes: list[Change] = []
+        dead: list[Bounce] = []
         done: list[str] = []
         for event in fresh:
             if not isinstance(event, Receipt):
@@ -228,9 +235,11 @@ class Receiver:
                 continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
             changes.append(self._change(account, event, place, own[place[:2]]))
             self._follow(connection, account.name, event, place[:2])
+            dead += [_bounce(event, place[:2])] if event.hard_bounce else []
             done.append(event.event_key)
         for round_ in _rounds(changes):
             deliveries.advance(connection, round_, now=self.clock.now(), shard=os.getpid())
+        self._bounced(connection, account.name, dead)
         events.applied(connection, account.name, done)
         return new
 
@@ -239,11 +248,16 @@ class Receiver:
         source = f"provider of {account}"
         if receipt.opted_out:
             suppressions.suppress_deliveries(connection, [place], reason=Reason.OPTED_OUT, source=source)
-        if receipt.hard_bounce:
-            suppressions.suppress_deliveries(connection, [place], reason=Reason.HARD_BOUNCE, source=source)
         if receipt.blames_us:
             log.warning("messages are refused for what we are or send: account=%s code=%s", account, receipt.code)
             polls.warn(connection, account, warning=f"{receipt.code} {receipt.reason}", now=self.clock.now())
+
+    def _bounced(self, connection: Connection, account: str, dead: Sequence[Bounce]) -> None:
+        """Bar the addresses nobody is at, unless there are too many of them to be believed."""
+        mass = bounces.bounced(connection, account, dead, now=self.clock.now())
+        if mass is not None:
+            told = (account, mass.bounced, mass.sent)
+            log.error("too much comes back, so that it bars nobody: account=%s bounced=%s of=%s", *told)
 
     def _heard(self, connection: Connection, account: Account, event: Event) -> bool:
         """Let what a citizen told us have its effect, or none at all: one that fails is tried again later.
@@ -300,6 +314,10 @@ class Receiver:
     def _opened(self, payload: bytes) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.keys.open(payload[2:], int.from_bytes(payload[:2], "big")))
         return found
+
+
+def _bounce(receipt: Receipt, place: tuple[int, int]) -> Bounce:
+    return Bounce(*place, receipt.code)
 
 
 def _rounds(changes: Sequence[Change]) -> list[list[Change]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -165,6 +165,29 @@ def put_off(
             "attempt": claimed.attempt,
         },
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How the confirmation of a refusal stands; `at`: when it was settled, else planned."""
+
+    account: str
+    channel: Channel
+    state: State
+    at: datetime
+    code: str
+
+
+def of_address(connection: Connection, fingerprints: Iterable[tuple[int, bytes]]) -> list[Told]:
+    """The confirmations sent or to be sent to an address the caller has already, oldest first."""
+    rows = connection.execute(
+        text(
+            "SELECT account, channel, state, coalesce(settled_at, made_at) AS at, code FROM confirmations"
+            " WHERE fingerprint = ANY(CAST(:marks AS bytea[])) ORDER BY id"
+        ),
+        {"marks": [value for _, value in fingerprints]},
+    )
+    return [Told(row.account, Channel(row.channel), State(row.state), row.at, row.code) for row in rows]
 
 
 def purge(connection: Connection, before: datetime) -> int:

@@ -134,7 +134,7 @@ changed AS (
     UPDATE deliveries d SET
         state = v.state,
         reason = CASE WHEN v.state = 'cancelled' THEN 'campaign_cancelled' ELSE v.reason END,
-        code = coalesce(v.code, d.code),
+        code = CASE WHEN v.state = 'accepted' THEN v.code ELSE coalesce(v.code, d.code) END,
         provider_id = coalesce(v.provider_id, d.provider_id),
         parts = coalesce(v.part, d.parts),
         attempt = d.attempt - v.refund,

@@ -30,6 +30,24 @@ class Suppression:
     created_at: datetime
 
 
+_GIVES_WAY = text(
+    """
+    UPDATE suppressions SET reason = :reason, source = :source, created_at = coalesce(CAST(:at AS timestamptz), now())
+    WHERE fingerprint = ANY(CAST(:fingerprints AS bytea[])) AND channel = :channel AND class = :class
+        AND reason = 'hard_bounce'
+    """
+)
+_GIVES_WAY_TO_DELIVERIES = text(
+    """
+    UPDATE suppressions s SET reason = :reason, source = :source,
+        created_at = coalesce(CAST(:at AS timestamptz), now())
+    FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)
+    JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id
+    WHERE s.fingerprint = d.fingerprint AND s.channel = d.channel AND s.class = '*' AND s.reason = 'hard_bounce'
+    """
+)
+
+
 def suppress(
     connection: Connection,
     fingerprints: Iterable[tuple[int, bytes]],
@@ -40,7 +58,9 @@ def suppress(
     source: str,
     at: datetime | None = None,
 ) -> int:
-    """Bar addresses; returns how many entries are new (the first reason given stays).
+    """Bar addresses; returns how many entries are new.
+
+    The first reason given stays, but a bounce gives way: who has refused is not written to when the mailbox is back.
 
     `fingerprints` are (key version, fingerprint), all those of `KeyRing.fingerprints` for each address: people may be
     stored under any of them. `source` says who barred it (an account, a list, an officer). `at`: when it was said, so
@@ -54,8 +74,11 @@ def suppress(
         return 0
     statement = insert(suppressions).on_conflict_do_nothing().returning(suppressions.c.key_version)
     new = len(connection.execute(statement, rows).all())
+    values = [row["fingerprint"] for row in rows]
+    if reason is not Reason.HARD_BOUNCE:
+        given = {"channel": channel, "class": message_class, "reason": reason.value, "source": source, "at": at}
+        connection.execute(_GIVES_WAY, {"fingerprints": values, **given})
     if at is not None:
-        values = [row["fingerprint"] for row in rows]
         same = (suppressions.c.channel == channel) & (suppressions.c["class"] == message_class)
         again = same & (suppressions.c.reason == reason.value) & (suppressions.c.created_at < at)
         connection.execute(
@@ -65,38 +88,60 @@ def suppress(
 
 
 def suppress_deliveries(
-    connection: Connection, places: Iterable[tuple[int, int]], *, reason: Reason, source: str
+    connection: Connection,
+    places: Iterable[tuple[int, int]],
+    *,
+    reason: Reason,
+    source: str,
+    at: datetime | None = None,
 ) -> None:
-    """Bar the addresses that deliveries (run, delivery) went to, on their channel, whoever has them since."""
+    """Bar the addresses that deliveries (run, delivery) went to, on their channel, whoever has them since; from `at`.
+
+    Default: now, by the database's clock.
+    """
     found = list(places)
+    values = {
+        "runs": [run for run, _ in found],
+        "ids": [delivery for _, delivery in found],
+        "reason": reason.value,
+        "source": source,
+        "at": at,
+    }
     if found:
         connection.execute(
             text(
                 """
-                INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source)
+                INSERT INTO suppressions (fingerprint, channel, class, key_version, reason, source, created_at)
                 SELECT DISTINCT d.fingerprint, d.channel, '*', coalesce(a.key_version, y.key_version, 1), :reason,
-                    :source
+                    :source, coalesce(CAST(:at AS timestamptz), now())
                 FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)
                 JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id LEFT JOIN addresses a ON a.id = d.address_id
                 LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id
                 WHERE d.fingerprint IS NOT NULL ON CONFLICT DO NOTHING
                 """
             ),
-            {
-                "runs": [run for run, _ in found],
-                "ids": [delivery for _, delivery in found],
-                "reason": reason.value,
-                "source": source,
-            },
+            values,
         )
+        if reason is not Reason.HARD_BOUNCE:
+            connection.execute(_GIVES_WAY_TO_DELIVERIES, values)
 
 
 def lift(
-    connection: Connection, fingerprints: Iterable[tuple[int, bytes]], *, channel: str, message_class: str = ANY
+    connection: Connection,
+    fingerprints: Iterable[tuple[int, bytes]],
+    *,
+    channel: str,
+    message_class: str = ANY,
+    reason: Reason | None = None,
 ) -> int:
-    """Take back what `suppress` did for exactly this channel and class; returns how many entries went."""
+    """Take back what `suppress` did for exactly this channel and class, where it has this reason (None: any).
+
+    Returns how many entries went.
+    """
     values = [value for _, value in fingerprints]
     barred = (suppressions.c.channel == channel) & (suppressions.c["class"] == message_class)
+    if reason is not None:
+        barred &= suppressions.c.reason == reason.value
     return connection.execute(delete(suppressions).where(suppressions.c.fingerprint.in_(values), barred)).rowcount
 
 

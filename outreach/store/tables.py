@@ -443,6 +443,40 @@ interactions = Table(
     Column("refused_at", Moment),
 )
 
+bounces = Table(
+    "bounces",
+    metadata,
+    # Each message that nobody is there for; `left_at` is the full hour in which it left (`outreach.domain.bouncing`).
+    Column("run_id", BigInteger, primary_key=True),
+    Column("delivery_id", BigInteger, primary_key=True),
+    Column("generation", SmallInteger, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("left_at", Moment, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("settled_at", Moment),
+    _text("settled_by"),
+    Index("ix_bounces_barred", "account", "left_at", postgresql_where=text("state = 'barred'")),
+    Index("ix_bounces_held", "account", postgresql_where=text("state = 'held'")),
+    Index("ix_bounces_at", "at"),
+    Index("ix_bounces_fingerprint", "fingerprint"),
+)
+
+sent_counts = Table(
+    "sent_counts",
+    metadata,
+    # Messages that left through an account in an hour, where what nobody is there for comes back.
+    Column("account", Text, primary_key=True),
+    Column("hour", Moment, primary_key=True),
+    Column("shard", SmallInteger, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "50"},
+)
+
 contact_ledger = Table(
     "contact_ledger",
     metadata,

@@ -19,7 +19,7 @@ from outreach.domain.states import DeliveryState
 from outreach.reach.errors import Trouble, troubles
 from outreach.reach.explanations import Meaning
 from outreach.runtime import Runtime
-from outreach.store import accounts, campaigns, error_counts, runs, status
+from outreach.store import accounts, bounces, campaigns, error_counts, runs, status
 
 _FRESH_S = 2.0
 _ERRORS_SHOWN = 8
@@ -92,6 +92,7 @@ class Overview:
     accounts: int
     accounts_paused: int
     accounts_in_trial: int = 0
+    bounces_held: int = 0
 
 
 class Overviews:
@@ -116,11 +117,13 @@ def _look(runtime: Runtime) -> Overview:
     with runtime.engine.connect() as connection:
         seen = tuple(_progress(connection, campaign, runtime.meaning) for campaign in campaigns.in_states(connection))
         paused = accounts.paused(connection)
+        held = bounces.held(connection)
     known = set(runtime.accounts)
     return Overview(
         at=runtime.clock.now(), campaigns=tuple(sorted(seen, key=_interest)), valkey=_answers(runtime.redis),
         accounts=len(known), accounts_paused=len(known & set(paused)),
         accounts_in_trial=sum(account.trial for account in runtime.accounts.values()),
+        bounces_held=sum(one.n for one in held.values()),
     )  # fmt: skip
 
 

@@ -46,6 +46,10 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         _VI: "Chế độ thử: chỉ gửi tới các địa chỉ thử đã khai.",
         _EN: "Trial mode: only listed test addresses are written to.",
     },
+    "status.bounces_held": {
+        _VI: "{held} thư bị trả lại cùng lúc, chờ người xem xét",
+        _EN: "{held} messages came back at once; a person must look at them",
+    },
     "status.accounts_in_trial": {_VI: "{trial} ở chế độ thử", _EN: "{trial} in trial mode"},
     "errors.title": {_VI: "Vì sao không tới được, và cần làm gì", _EN: "What went wrong, and what to do"},
     "errors.count": {_VI: "Lượt gửi", _EN: "Deliveries"},

@@ -165,6 +165,31 @@ def test_a_reply_is_judged_by_step_and_code(replies: dict[str, str], kind: Error
     assert MAILBOX not in everything_shown(error)
 
 
+@pytest.mark.parametrize(
+    ("step", "reply", "hard"),
+    [
+        *[("RCPT", f"550 {status} nobody", True) for status in ("5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1")],
+        ("RCPT", "551 5.1.6 moved away", True),
+        ("DATA", "550 5.1.1 nobody", True),
+        ("RCPT", "550 unknown", False),
+        ("RCPT", "550 5.0.0 unknown", False),
+        ("RCPT", "550 5.7.1 not from you", False),
+        ("RCPT", "552 5.2.2 full", False),
+        ("RCPT", "450 5.1.1 later", False),
+        ("RCPT", "450 4.1.1 later", False),
+        ("MAIL", "550 5.1.1 what sender is that", False),
+        ("RCPT", "550 5.1.1 we do not relay", False),
+    ],
+)
+def test_only_a_server_that_says_nobody_is_there_bars_an_address(step: str, reply: str, hard: bool) -> None:
+    assert refused({step: reply}).hard_bounce is hard
+
+
+def test_an_address_with_the_word_relay_in_it_pauses_no_account() -> None:
+    error = refused({"RCPT": "550 5.1.1 <hung@relay.example>: recipient address rejected"})
+    assert (error.kind, error.hard_bounce) == (ErrorKind.REJECTED, True)
+
+
 def test_a_lease_that_expires_during_the_dialogue_keeps_the_text_back() -> None:
     lease = Lease.lasting(30)
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from sqlalchemy import Engine, text
 
-from outreach.store import polls
+from outreach.domain.bouncing import LEAST
+from outreach.domain.clock import VirtualClock
+from outreach.domain.privacy import KeyRing
+from outreach.domain.states import DeliveryState, Reason
+from outreach.domain.words import Channel
+from outreach.store import bounces, deliveries, polls
+from outreach.store.bounces import Bounce
 from tests.cli.commands import Commands, run
 from tests.cli.test_doctor import findings, write
+from tests.world import World
 
 ACCOUNT = """
 [accounts.mail]
@@ -82,3 +92,91 @@ def test_a_key_that_others_may_read_is_told_with_its_account(outreach: Commands)
     assert said.status == 1
     assert "[accounts.mail]" in said.err
     assert "chmod 600" in said.err
+
+
+SECRET = "a secret of these tests, long enough to be one"
+CAMPAIGN = """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2027-12-31
+    messages:
+      - id: chao
+        segment: {kind: person}
+        text: {email: {subject: "Kính chào", body: "Kính chào"}}
+        channels: [email]
+        schedule: {at: launch}
+"""
+
+
+@pytest.fixture
+def returned(outreach: Commands, engine: Engine, clock: VirtualClock) -> Commands:
+    """A campaign of which everything came back."""
+    world = World(engine, KeyRing({1: SECRET}), clock)
+    for n in range(LEAST):
+        world.person(f"Người {n}", email=f"nguoi-{n}@thu.example")
+    world.launch(CAMPAIGN)
+    world.plan()
+    rows = world.rows(f"d.channel = '{Channel.EMAIL}'")
+    failed = [
+        deliveries.Change(row.run_id, row.id, DeliveryState.FAILED, reason=str(Reason.REJECTED), code="5.1.2")
+        for row in rows
+    ]
+    with engine.begin() as connection:
+        deliveries.advance(connection, failed, now=clock.now())
+        dead = [Bounce(row.run_id, row.id, "5.1.2" if at else "5.1.1") for at, row in enumerate(rows)]
+        assert bounces.bounced(connection, "mail", dead, now=clock.now()) is not None
+    commands = outreach.changed(secret_key=SECRET)
+    write(commands, ACCOUNT)
+    return commands
+
+
+def test_what_is_held_is_told_wherever_one_would_look(returned: Commands) -> None:
+    [held] = returned("bounces", "held", "list", "--json").json()["held"]
+    assert (held["account"], held["held"], held["codes"]) == ("mail", LEAST, {"5.1.2": LEAST - 1, "5.1.1": 1})
+    assert (held["campaigns"], held["domains"]) == ({"thu": LEAST}, {"thu.example": LEAST})
+    shown = returned("bounces", "held", "list").err
+    assert "thu.example" in shown
+    assert "nguoi-" not in shown
+    [account] = [one for one in returned("account", "list", "--json").json()["accounts"] if one["name"] == "mail"]
+    assert account["held_bounces"] == LEAST
+    assert "BOUNCES HELD" in returned("account", "list").err
+    assert findings(returned)["bounces of mail"] == "doubtful"
+    assert f"{LEAST} bounces of this campaign bar nobody" in " ".join(returned("campaign", "status", "thu").err.split())
+    [told] = returned("campaign", "status", "thu", "--json").json()["held_bounces"]
+    assert (told["account"], told["n"]) == ("mail", LEAST)
+
+
+def test_what_is_held_is_settled_by_code_and_on_the_record(returned: Commands, engine: Engine) -> None:
+    said = returned("bounces", "held", "discard", "mail", "--code", "5.1.2", "--as", "can-bo@xa.example", "--json")
+    assert (said.status, said.json()["bounces"]) == (0, LEAST - 1)
+    assert returned("bounces", "held", "list", "--json").json()["held"][0]["held"] == 1
+    assert returned("bounces", "held", "apply", "mail", "--as", "can-bo@xa.example").status == 0
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM suppressions")).scalar_one() == 1
+        told = connection.execute(text("SELECT who, action, detail FROM audit WHERE object = 'mail' ORDER BY id")).all()
+    assert [(row.who, row.action) for row in told][1:] == [
+        ("can-bo@xa.example", "bounces discarded"), ("can-bo@xa.example", "bounces applied"),
+    ]  # fmt: skip
+    assert "no bounces are held" in returned("bounces", "held", "apply", "mail").err
+
+
+def test_a_code_or_an_account_of_which_nothing_is_held_is_told(returned: Commands) -> None:
+    wrong = returned("bounces", "held", "discard", "mail", "--code", "5.9.9")
+    assert wrong.status == 1
+    assert "5.1.2" in wrong.err
+    assert returned("bounces", "held", "discard", "mial").status == 1
+
+
+def test_bounces_are_forgotten_in_time_but_never_those_that_wait_for_a_person(
+    returned: Commands, engine: Engine, clock: VirtualClock
+) -> None:
+    later = clock.now() + timedelta(days=400)
+    with engine.begin() as connection:
+        bounces.sent(connection, "mail", 7, now=clock.now(), shard=0)
+        assert bounces.purge(connection, later, now=later) == 0
+        assert connection.execute(text("SELECT count(*) FROM sent_counts")).scalar_one() == 0
+    returned("bounces", "held", "discard", "mail")
+    with engine.begin() as connection:
+        assert bounces.purge(connection, later, now=later) == LEAST

@@ -22,12 +22,13 @@ SUBCOMMANDS = {
     ],
     "deliveries": ["list", "retry"],
     "inbound": ["list", "show", "mark"],
+    "suppression": ["import", "lift", "list", "show"],
     "scripts": ["confirm"],
     "target": ["set", "unset", "list", "history"],
     "visits": ["list", "record", "import", "undo", "recorded"],
     "template": ["list", "check", "preview", "send"],
     "sms": ["parts"],
-    "bounces": ["take"],
+    "bounces": ["held", "take"],
     "account": ["authorise", "list", "resume", "test", "trial"],
 }
 ALL = [[name] for name in COMMANDS if name not in SUBCOMMANDS] + [

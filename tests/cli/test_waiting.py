@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from outreach import wiring
 from outreach.cli.campaign_status import look
 from outreach.cli.demo import _Progress, _show_around
 from outreach.domain.clock import VirtualClock
 from outreach.domain.privacy import KeyRing
+from outreach.domain.states import DeliveryState, Reason
 from outreach.local.demo_stage import Stage
 from outreach.local.up import SandboxPart
-from outreach.store import accounts, circuits
+from outreach.store import accounts, circuits, deliveries
+from outreach.store.deliveries import Change
 from tests.cli.commands import Commands
 from tests.world import World
 
@@ -107,3 +109,16 @@ def test_without_a_terminal_a_line_is_told_every_ten_seconds(
         told(standing)
         told(standing)
     assert capsys.readouterr().err == "11 s: 0 sent, 1 still to be sent\n"
+
+
+def test_watching_shows_what_went_wrong_as_a_single_look_does(running: Commands, engine: Engine) -> None:
+    with engine.begin() as connection:
+        [row] = connection.execute(text("SELECT run_id, id FROM deliveries")).all()
+        failed = Change(row.run_id, row.id, DeliveryState.FAILED, reason=str(Reason.REJECTED), code="30007")
+        deliveries.advance(connection, [failed], now=AT_NOON)
+    running("campaign", "cancel", "thu", "--yes")
+    watched = " ".join(running("campaign", "status", "thu", "--watch").err.split())
+    looked = running("campaign", "status", "thu").err
+    assert "what went wrong 1 failed, sms-main 30007: Nhà cung cấp từ chối. Tra mã lỗi" in watched
+    for words in ("what went wrong", "sms-main 30007", "Nhà cung cấp từ chối"):
+        assert words in looked

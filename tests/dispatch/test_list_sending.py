@@ -12,11 +12,15 @@ from sqlalchemy import text
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.recovery import Recovered, Recovery
+from outreach.domain.scope import EVERYTHING
 from outreach.domain.words import Lane
 from outreach.local.sandbox import Entry
+from outreach.reach.listing import list_deliveries
 from outreach.receipts.receiver import Receiver
 from outreach.receipts.webhook import Callback, Verdict, take
 from outreach.store import claims
+from outreach.store.explorer import Wanted
+from outreach.wiring import meanings
 from tests.processes import Sandbox, sandbox
 from tests.sending import child_of
 from tests.world import World
@@ -303,6 +307,26 @@ def test_advertising_a_killed_worker_may_have_sent_is_not_sent_in_another_list(g
 def number_of(world: World, claimed: claims.Claimed) -> str:
     assert claimed.sealed is not None
     return world.keys.open(claimed.sealed, claimed.key_version or 0)
+
+
+@pytest.mark.parametrize("ground", [ESMS], indirect=True)
+def test_a_list_of_which_only_totals_are_told_says_so_of_each(ground: Ground) -> None:
+    launched(ground.world, phones(40), body="[QC] Kinh moi", kind="advertising")
+    ground.drain()
+    [entries] = ground.requests()
+    name = entries[0].provider_id.partition(":")[0]
+    url = f"{entries[0].callback}&SMSID={name}&SendStatus=5&SendSuccess=37&SendFailed=3&TotalReceiver=40&TypeId=1"
+    assert take(ground.receiver(), "sms", Callback("GET", url, {}, url.partition("?")[2], b"")) is Verdict.TAKEN
+    assert ground.states() == {("accepted", None): 40}
+    with ground.world.engine.connect() as connection:
+        lines = list_deliveries(
+            connection, "thu", Wanted(), keys=ground.world.keys, scope=EVERYTHING,
+            meaning=meanings(ground.accounts.advisers),
+        )  # fmt: skip
+    assert len(lines) == 40
+    assert {line.advice and line.advice.vi.what for line in lines} == {
+        "Tin đi trong một danh sách: eSMS chỉ báo bao nhiêu máy nhận được, không báo từng máy."
+    }
 
 
 @pytest.mark.parametrize("ground", [ESMS], indirect=True)

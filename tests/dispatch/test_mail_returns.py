@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -17,6 +20,7 @@ from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.marking import with_secrets
+from outreach.domain.bouncing import LEAST, BounceState
 from outreach.domain.definition import read_definition
 from outreach.domain.errors import NotFound
 from outreach.domain.template_files import load_template
@@ -25,7 +29,7 @@ from outreach.local.sandbox import read_ports
 from outreach.planning import actions
 from outreach.receipts.polling import Poller, take_mail
 from outreach.receipts.receiver import Receiver
-from outreach.store import polls, versions
+from outreach.store import bounces, polls, versions
 from tests.processes import Sandbox, sandbox
 from tests.sending import child_of
 from tests.world import World
@@ -142,6 +146,125 @@ def test_what_comes_back_fails_and_only_dead_addresses_are_barred(
     assert poll_of(world).warning.startswith("5.7.26")
     assert world.counts_agree()
     assert poller.poll_all() == 0
+
+
+def test_a_mailbox_refused_at_once_is_barred_as_a_returned_one_is(
+    world: World, dispatcher: Dispatcher, poller: Poller
+) -> None:
+    fates = ("invalid", "content", "bounce")
+    written_to(world, dispatcher, ("an", "an@thu.example"), *((one, f"sandbox-{one}@thu.example") for one in fates))
+    assert states(world)["invalid"] == ("failed", "5.1.1")
+    assert barred(world) == {"invalid": "hard_bounce"}
+    assert poller.poll_all() == 1
+    assert barred(world) == {"invalid": "hard_bounce", "bounce": "hard_bounce"}
+    assert len({row.source for row in world.barred()}) == 1
+    world.launch(CAMPAIGN.replace("campaign: thu", "campaign: lai"))
+    world.plan()
+    again = {row.name: row.state for row in world.rows("r.campaign = 'lai'")}
+    assert again == {"an": "planned", "bounce": "suppressed", "content": "planned", "invalid": "suppressed"}
+
+
+def held_of(world: World) -> dict[str, int]:
+    with world.engine.connect() as connection:
+        return {name: one.n for name, one in bounces.held(connection).items()}
+
+
+def many(fate: str, n: int) -> list[tuple[str, str]]:
+    return [(f"{fate} {number}", f"sandbox-{fate}@thu{number}.example") for number in range(n)]
+
+
+def test_a_server_that_knows_nobody_any_more_bars_nobody(world: World, dispatcher: Dispatcher) -> None:
+    written_to(world, dispatcher, ("an", "an@thu.example"), *many("invalid", LEAST + 20))
+    assert held_of(world) == {"mail": LEAST + 20}
+    assert barred(world) == {}
+    assert states(world)["invalid 0"] == ("failed", "5.1.1")
+    with world.engine.connect() as connection:
+        told = connection.execute(text("SELECT who, action, object FROM audit WHERE action = 'bounces held'")).all()
+    assert told == [("system", "bounces held", "mail")]
+
+
+def test_what_comes_back_in_masses_bars_nobody_and_one_short_of_it_all(
+    world: World, dispatcher: Dispatcher, poller: Poller
+) -> None:
+    written_to(world, dispatcher, *many("bounce", LEAST))
+    found = poller.receiver.adapters["mail"].poll("")  # type: ignore[attr-defined]
+    events = asyncio.run(found).events
+    assert len(events) == LEAST
+    poller.receiver.take("mail", events[: LEAST - 1])
+    assert (len(barred(world)), held_of(world)) == (LEAST - 1, {})
+    poller.receiver.take("mail", events[LEAST - 1 :])
+    assert (len(barred(world)), held_of(world)) == (0, {"mail": LEAST})
+    assert poller.poll_all() == 0
+    assert held_of(world) == {"mail": LEAST}
+
+
+@pytest.mark.parametrize(("state", "bars"), [(BounceState.APPLIED, True), (BounceState.DISCARDED, False)])
+def test_a_person_decides_what_is_held_and_the_next_bounce_bars_again(
+    world: World, dispatcher: Dispatcher, state: BounceState, bars: bool
+) -> None:
+    written_to(world, dispatcher, *many("invalid", LEAST))
+    with world.engine.begin() as connection:
+        settled = bounces.settle(connection, "mail", state, who="can-bo@xa.example", now=world.clock.now())
+    assert (settled, held_of(world)) == (LEAST, {})
+    assert len(barred(world)) == (LEAST if bars else 0)
+    world.person("mới", email="sandbox-invalid@moi.example")
+    world.launch(CAMPAIGN.replace("campaign: thu", "campaign: moi"))
+    with world.engine.begin() as connection:
+        connection.execute(text("DELETE FROM addresses WHERE contact_id <> :new"), {"new": world.people["mới"]})
+    world.plan()
+    dispatcher.drain("mail", Lane.BULK)
+    assert barred(world) == {"mới": "hard_bounce"}
+
+
+def test_bounces_told_to_several_at_once_are_counted_together(
+    world: World, dispatcher: Dispatcher, poller: Poller
+) -> None:
+    written_to(world, dispatcher, *many("bounce", LEAST))
+    events = asyncio.run(poller.receiver.adapters["mail"].poll("")).events  # type: ignore[attr-defined]
+    told = [[one] for one in events] * 2
+    with ThreadPoolExecutor(8) as pool:
+        new = list(pool.map(lambda one: poller.receiver.take("mail", one), told))
+    assert sum(new) == LEAST
+    assert (barred(world), held_of(world)) == ({}, {"mail": LEAST})
+    assert world.counts_agree()
+
+
+def test_who_has_refused_is_not_freed_with_the_bounces(world: World, dispatcher: Dispatcher, poller: Poller) -> None:
+    """A complaint about a message after which the mailbox was closed."""
+    written_to(world, dispatcher, *many("bounce", LEAST))
+    events = asyncio.run(poller.receiver.adapters["mail"].poll("")).events  # type: ignore[attr-defined]
+    poller.receiver.take("mail", events[:-1])
+    complaint = replace(events[0], event_key="complaint", hard_bounce=False, opted_out=True)
+    poller.receiver.take("mail", [complaint])
+    poller.receiver.take("mail", events[-1:])
+    assert held_of(world) == {"mail": LEAST}
+    assert list(barred(world).values()) == ["opted_out"]
+
+
+def test_what_another_account_has_found_dead_stays_barred(world: World, dispatcher: Dispatcher) -> None:
+    written_to(world, dispatcher, *many("invalid", LEAST - 1))
+    [known, *_] = world.rows("d.state = 'failed'")
+    with world.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO bounces SELECT run_id, delivery_id, 9, 'other', channel, fingerprint, key_version, code,"
+                " left_at, at, state FROM bounces WHERE delivery_id = :id"
+            ),
+            {"id": known.id},
+        )
+    world.person("mới", email="sandbox-invalid@moi.example", unit="00004")
+    world.launch(CAMPAIGN.replace("campaign: thu", "campaign: moi").replace("kind: person", 'unit: "00004"'))
+    world.plan()
+    dispatcher.drain("mail", Lane.BULK)
+    assert held_of(world) == {"mail": LEAST}
+    assert barred(world) == {known.name: "hard_bounce"}
+
+
+def test_a_list_with_some_dead_addresses_is_no_mass(world: World, dispatcher: Dispatcher) -> None:
+    with world.engine.begin() as connection:
+        bounces.sent(connection, "mail", 10 * LEAST, now=world.clock.now(), shard=3)
+    written_to(world, dispatcher, *many("invalid", LEAST))
+    assert (len(barred(world)), held_of(world)) == (LEAST, {})
 
 
 def test_who_shares_a_dead_address_loses_the_proof_too(world: World, dispatcher: Dispatcher, poller: Poller) -> None:

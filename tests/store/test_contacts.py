@@ -94,6 +94,17 @@ class TestSuppressions:
         assert suppressions.is_suppressed(connection, barred, **asked) is holds
         assert not suppressions.is_suppressed(connection, keys.fingerprints("+84987654321"), **asked)
 
+    def test_a_bounce_gives_way_to_a_refusal_and_never_the_other_way(
+        self, connection: Connection, keys: KeyRing
+    ) -> None:
+        barred = keys.fingerprints("+84912345678")
+        for reason, left in ((Reason.HARD_BOUNCE, 1), (Reason.OPTED_OUT, 0), (Reason.HARD_BOUNCE, 0)):
+            new = suppressions.suppress(connection, barred, channel="sms", reason=reason, source=str(reason))
+            assert new == left
+        one = contacts.by_external_id(connection, "main", "1", scope=HANOI)
+        (found,) = suppressions.of_contact(connection, one.id, scope=HANOI)
+        assert (found.reason, found.source) == (Reason.OPTED_OUT, "opted_out")
+
     def test_are_lifted_for_exactly_what_they_barred(self, connection: Connection, keys: KeyRing) -> None:
         barred = keys.fingerprints("+84912345678")
         for message_class in ("*", "advertising"):

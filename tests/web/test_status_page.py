@@ -20,6 +20,7 @@ from outreach.store.deliveries import Change
 from outreach.web.language import Language
 from outreach.web.overview import GROUPS, Group
 from outreach.web.words import WORDS
+from tests.processes import wait_for
 from tests.world import World
 
 CAMPAIGN = """
@@ -52,6 +53,20 @@ def test_it_says_nothing_of_trial_mode_where_there_is_none(site: Site, launched:
     page = site.get("/").text
     assert WORDS["status.trial"][Language.VI] not in page
     assert "ở chế độ thử" not in page
+
+
+def test_it_says_that_bounces_wait_for_a_person(site: Site, launched: World) -> None:
+    words = "thư bị trả lại cùng lúc"
+    assert words not in site.get("/").text
+    with launched.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO bounces (run_id, delivery_id, generation, account, channel, fingerprint, key_version,"
+                " code, left_at, at, state) SELECT 1, n, 0, 'mail', 'email', 'x', 1, '5.1.1', now(), now(), 'held'"
+                " FROM generate_series(1, 1234) n"
+            )
+        )
+    wait_for("the page to be read anew", lambda: f"1.234 {words}" in site.get("/").text, seconds=10)
 
 
 def figure(page: str, label: str) -> str:
