@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
+from outreach.local.sandbox import read_log
 from outreach.reach.explanations import explain
 from tests.chaos.test_kills import CHILDREN, Site, launch, morning_shift
 from tests.processes import Installation, Sandbox, accounts_toml, free_port, sandbox, wait_for
@@ -110,5 +111,5 @@ def test_whatever_the_providers_do_everybody_is_settled_explained_and_as_their_l
     assert wrong == 0, "the counters do not say what the rows say"
     assert found["unknown"] <= 0.02 * PEOPLE
     assert found["delivered"] > 0.9 * PEOPLE
-    befallen = (site.box.data / "faults.jsonl").read_text().splitlines()
+    befallen = [entry for entry in read_log(site.box.data) if entry.faults]
     assert len(befallen) > 0.01 * PEOPLE

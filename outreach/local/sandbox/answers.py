@@ -17,7 +17,10 @@ from outreach.local.sandbox.behaviour import Fate
 from outreach.local.sandbox.book import Book
 from outreach.local.sandbox.callbacks import Callbacks
 from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.fault_answers import outcome_of, saying
+from outreach.local.sandbox.faults import Fault
 from outreach.local.sandbox.log import Entry, Outcome
+from outreach.local.sandbox.lots import AS_FATES, KNOWN, befallen
 
 _UNHEARD: Final = frozenset({Fate.SILENT, Fate.RESET, Fate.GARBLED})
 
@@ -76,7 +79,20 @@ class Desk:
     async def take_all(
         self, request: web.Request, entries: Sequence[Entry], what: Fate, answer: Callable[[], web.Response]
     ) -> web.StreamResponse:
-        """The same for the messages of one request; all of them are written down before it is answered."""
+        """The same for the messages of one request; all of them are written down before it is answered.
+
+        Here faults by lot befall messages: what befalls the first of a list befalls the whole list.
+        """
+        faults, first, one_try = self.config.faults, entries[0], self.book.next_try(entries[0])
+        drawn = None if what in KNOWN else faults.drawn(first.provider, one_try)
+        wait = faults.waits(first.provider, one_try) + self.config.latency_ms / 1000
+        entries = [befallen(self.config, self.book, entry, drawn) for entry in entries]
+        if drawn is not None and drawn.fault is Fault.FAIL:
+            for entry in entries:
+                self.refuse(replace(entry, provider_id=""), outcome_of(entry.provider, drawn.code), drawn.code)
+            await asyncio.sleep(wait)
+            return saying(first.provider, drawn.code)
+        what = AS_FATES.get(drawn.fault, what) if drawn is not None else what
         if what is Fate.DROPPED:
             for entry in entries:
                 self.book.add(replace(entry, outcome=Outcome.BROKEN, provider_id=""))
@@ -86,8 +102,8 @@ class Desk:
         for entry in entries:
             if entry.callback:
                 self._callbacks.expect(entry)
-        if self.config.latency_ms:
-            await asyncio.sleep(self.config.latency_ms / 1000)
+        if wait:
+            await asyncio.sleep(wait)
         if what not in _UNHEARD:
             return answer()
         if what is Fate.GARBLED:

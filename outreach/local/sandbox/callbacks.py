@@ -14,9 +14,10 @@ from typing import ClassVar, Final, Protocol
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
-from outreach.local.sandbox.behaviour import Fate, chance
+from outreach.local.sandbox.behaviour import Fate
 from outreach.local.sandbox.book import Book
 from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.faults import ReceiptFault
 from outreach.local.sandbox.log import Deed, Entry
 
 _log = logging.getLogger(__name__)
@@ -134,12 +135,12 @@ class Callbacks:
 
     def _steps(self, caller: Caller, entry: Entry) -> list[Step]:
         what = caller.fate(entry.to)
-        if what is Fate.NO_RECEIPT or chance("lost", entry.provider_id) < self._config.lost_receipts:
+        if what is Fate.NO_RECEIPT or ReceiptFault.LOST in entry.faults:
             return []
         steps = caller.steps(entry, [(status, "") for status in self._config.statuses])
-        if what is Fate.TWICE or chance("twice", entry.provider_id) < self._config.duplicate_receipts:
+        if what is Fate.TWICE or ReceiptFault.DUPLICATE in entry.faults:
             steps = [step for step in steps for _ in range(2)]
-        turned = what is Fate.TWICE or chance("turned", entry.provider_id) < self._config.disordered_receipts
+        turned = what is Fate.TWICE or ReceiptFault.DISORDERED in entry.faults
         return list(reversed(steps)) if turned else steps
 
     def _later(self, job: _Job, seconds: float) -> None:

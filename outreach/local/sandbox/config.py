@@ -23,9 +23,10 @@ class SandboxConfig:
     `http_port`, `smtp_port`, `imap_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`,
     `seen_share`: shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time.
     `latency_ms` passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond
-    which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes
-    before each of them. `webhooks`: where Zalo's, Telegram's and SpeedSMS's go, and answers to Twilio's numbers.
-    `zns_templates`: a file with more registered templates.
+    which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before
+    each of them. `faults`, `lost_receipts`, `duplicate_receipts`, `disordered_receipts`: what befalls messages by lot,
+    see docs/channels/sandbox.md. `webhooks`: where Zalo's, Telegram's and SpeedSMS's go, and answers to Twilio's
+    numbers. `zns_templates`: a file with more registered templates.
     """
 
     data: Path

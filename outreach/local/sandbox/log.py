@@ -37,7 +37,7 @@ class Entry:
 
     `provider_id` is "" unless accepted; `code` is the error's; `at` is ISO 8601 in UTC; `parts`: SMS parts.
     `to` is as the project writes addresses: +84… for numbers. `provider`: whose interface it came by. `files`: name,
-    media type and SHA-256 of each that goes with an e-mail.
+    media type and SHA-256 of each that goes with an e-mail. `faults`: what befell it by lot, as `fail:429`.
     """
 
     at: str
@@ -55,6 +55,7 @@ class Entry:
     parts: int = 0
     provider: str = "twilio"
     files: Sequence[Sequence[str]] = ()
+    faults: Sequence[str] = ()
 
     @property
     def moment(self) -> datetime:

@@ -1,10 +1,14 @@
-"""Mischief: stands before every provider's handlers, lets faults befall their requests, and writes down which."""
+"""Mischief: lets faults befall the requests that carry no message (questions, tokens), and writes down which.
+
+What befalls messages is in `answers` and in their log.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +18,19 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from outreach.local.sandbox.answers import hang_up
-from outreach.local.sandbox.faults import Fault, Faults
+from outreach.local.sandbox.fault_answers import saying
+from outreach.local.sandbox.faults import Fault, Faults, is_status
 
 FAULTS: Final = "faults.jsonl"
-_PROVIDERS: Final = ("/2010-04-01/", "/esms/", "/speedsms/", "/vnpt/", "/zalo/", "/telegram/")
+_PROVIDERS: Final = {
+    "2010-04-01": "twilio", "esms": "esms", "speedsms": "speedsms", "vnpt": "vnpt", "zalo": "zalo",
+    "telegram": "telegram",
+}  # fmt: skip
+_MESSAGES: Final = re.compile(
+    r"/Messages\.json|/esms/.*/SendMultiple[^/]*/?|/zalo/.*message/(cs|template)|/telegram/[^/]*/sendmessage"
+    r"|/speedsms/.*/send|/vnpt.*",
+    re.IGNORECASE,
+)
 _TOKENS: Final = "/access_token"
 """A token whose answer is lost is lost for good: no lot falls there after it was made."""
 _FOR_EVER = 3600
@@ -36,28 +49,29 @@ class Mischief:
 
         @web.middleware
         async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if not request.path.startswith(_PROVIDERS):
+            provider = _PROVIDERS.get(request.path.split("/")[1], "")
+            if not provider or (request.method == "POST" and _MESSAGES.search(request.path)):
                 return await handler(request)
-            return await self._befall(request, handler)
+            return await self._befall(provider, request, handler)
 
         return around
 
-    async def _befall(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _befall(self, provider: str, request: web.Request, handler: Handler) -> web.StreamResponse:
         digest = hashlib.blake2b(request.path_qs.encode() + await request.read(), digest_size=16).hexdigest()
         self._tries[digest] += 1
         what = f"{digest}:{self._tries[digest]}"
-        drawn = self._faults.drawn(what)
-        wait = self._faults.waits(what)
+        drawn = self._faults.drawn(provider, what)
+        wait = self._faults.waits(provider, what)
         if wait:
             await asyncio.sleep(wait)
-        if drawn is None:
+        if drawn is None or (drawn.code and not is_status(drawn.code)):
             return await handler(request)
-        fault, status = drawn
-        if request.path.endswith(_TOKENS) and fault not in (Fault.STATUS, Fault.RESET_BEFORE_READ):
+        fault = drawn.fault
+        if request.path.endswith(_TOKENS) and fault not in (Fault.FAIL, Fault.RESET_BEFORE_READ):
             return await handler(request)
-        self._note(request, fault, status)
-        if fault is Fault.STATUS:
-            return web.Response(status=status, text="busy", headers={"Retry-After": "1"} if status == 429 else {})
+        self._note(request, drawn.name)
+        if fault is Fault.FAIL:
+            return saying(provider, drawn.code)
         if fault is Fault.RESET_BEFORE_READ:
             return hang_up(request)
         answer = await handler(request)
@@ -67,7 +81,7 @@ class Mischief:
             await asyncio.sleep(_FOR_EVER)  # until the other side gives up, which ends this handler
         return hang_up(request)
 
-    def _note(self, request: web.Request, fault: Fault, status: int) -> None:
-        line = {"at": datetime.now(UTC).isoformat(), "path": request.path.partition("/bot")[0], "fault": str(fault)}
+    def _note(self, request: web.Request, fault: str) -> None:
+        line = {"at": datetime.now(UTC).isoformat(), "path": request.path.partition("/bot")[0], "fault": fault}
         with self._file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line | ({"status": status} if status else {})) + "\n")
+            stream.write(json.dumps(line) + "\n")
