@@ -14,7 +14,7 @@ from outreach.cli.parts import become
 from outreach.cli.session import session_of
 from outreach.domain.errors import OutreachError
 from outreach.local.sandbox.__main__ import parse
-from outreach.local.sandbox.fault_options import FAIL_HELP, LATENCY_HELP, SHARES
+from outreach.local.sandbox.fault_options import FAIL_HELP, LATE_HELP, LATENCY_HELP, SHARES
 from outreach.local.sandbox.summary import summary
 from outreach.local.up import SandboxPart, sandbox_argv
 
@@ -28,7 +28,7 @@ def _share(name: str) -> Any:
 
 @app.callback(
     epilog="Example: outreach sandbox --fail 429:1% --fail zalo=-230:2% --latency 80ms±20ms --reset-after-write 1%"
-    " --lost-receipts 2%"
+    " --lost-receipts 2% --late-receipts 2%:30s"
 )
 def sandbox(
     context: typer.Context,
@@ -44,6 +44,9 @@ def sandbox(
     lost_receipts: Annotated[str | None, _share("lost-receipts")] = None,
     duplicate_receipts: Annotated[str | None, _share("duplicate-receipts")] = None,
     disordered_receipts: Annotated[str | None, _share("disordered-receipts")] = None,
+    late_receipts: Annotated[
+        str | None, typer.Option("--late-receipts", metavar="SHARE:DURATION", help=LATE_HELP)
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, other lots.")] = None,
     fail_share: Annotated[
         float | None, typer.Option("--fail-share", help="Share of recipients who fail, always the same ones.")
@@ -76,7 +79,10 @@ def sandbox(
         int | None, typer.Option("--speedsms-per-minute", help="Requests to SpeedSMS; 0: no limit.")
     ] = None,
 ) -> None:
-    """Run the provider simulator: it sends nothing to anybody. Shares are written 5% or 0.05."""
+    """Run the provider simulator: it sends nothing to anybody. Shares are written 5% or 0.05.
+
+    Faults can be changed while it runs, on its page /faults.
+    """
     if context.invoked_subcommand is not None:
         return
     home = session_of(context).settings().data_dir

@@ -11,17 +11,20 @@ from outreach.cli.output import say
 from outreach.cli.parts import Host, Port, Workers
 from outreach.cli.sandbox import need_options
 from outreach.cli.session import Session, session_of
+from outreach.domain.errors import OutreachError
 from outreach.local import up as local
 from outreach.local.embedded import Servers
 from outreach.local.supervisor import Supervisor
 from outreach.settings import Settings
 
 app = typer.Typer(add_completion=False)
+_OURS = frozenset({"--data", "--host", "--http-port", "--smtp-port", "--imap-port"})
+"""Options of the simulator that are not the user's here."""
 _SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP, _SANDBOX_RATE = 8977, 8978, 8979, 100
 
 
 @app.command(
-    epilog="Example: outreach up --sandbox --fail 429:1% --lost-receipts 2%",
+    epilog="Example: outreach up --sandbox --fail 429:1% --latency 80ms±20ms --lost-receipts 2% --late-receipts 2%:30s",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def up(
@@ -34,7 +37,7 @@ def up(
         typer.Option(
             "--sandbox",
             help="Run the provider simulator too, and send to it if there are no accounts."
-            " Options of `outreach sandbox` may follow.",
+            " Options of `outreach sandbox` may follow: see its --help.",
         ),
     ] = False,
 ) -> None:
@@ -72,6 +75,9 @@ def up(
 
 
 def _sandbox(settings: Settings, public_url: str, options: tuple[str, ...]) -> local.SandboxPart:
+    own = next((one for one in options if one.partition("=")[0] in _OURS), None)
+    if own is not None:
+        raise OutreachError(f"sandbox: {own.partition('=')[0]} is chosen by `outreach up`; leave it out")
     need_options(settings.data_dir / "sandbox", options)
     for port in (_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP):
         local.need_port("127.0.0.1", port, "the sandbox")

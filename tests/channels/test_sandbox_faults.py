@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from adapter_harness import http_server, run
 from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth
-from sandbox_client import CHAT, Listener, client, listened
+from sandbox_client import BOT, CHAT, ESMS, ZALO, Listener, client, listened
 from sandbox_harness import config, mail_to, message, outcome, sandbox
 
 from channels.contract import Accepted
 from outreach.local.sandbox import Entry, Outcome, read_log
 from outreach.local.sandbox.__main__ import parse
 from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN
-from outreach.local.sandbox.fault_options import failure, latency, share
+from outreach.local.sandbox.fault_log import FAULTS, QUESTIONS
+from outreach.local.sandbox.fault_options import failure, late, latency, read, share, shown
 from outreach.local.sandbox.faults import Failure, Fault, Faults, Latency, ReceiptFault
-from outreach.local.sandbox.mischief import FAULTS
 from outreach.local.sandbox.summary import summary
 
 TWILIO = "/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json"
 AUTH = {"Authorization": encode_basic_auth(ACCOUNT_SID, AUTH_TOKEN)}
 ALWAYS = 1.0
+ESMS_PATH = "/esms/MainService.svc/json/SendMultipleMessage_V4_post_json/"
+ESMS_SMS = {
+    "ApiKey": ESMS.api_key, "SecretKey": ESMS.secret_key, "Phone": "84912345678", "Content": "Bi mat", "SmsType": "2",
+    "Brandname": ESMS.brandname, "RequestId": "7.42.0",
+}  # fmt: skip
 
 
 def failing(code: str, provider: str = "") -> Faults:
@@ -66,7 +74,6 @@ def taken(folder: Path) -> list[Entry]:
         (failing("429"), 429, 0, "fail:429"),
         (failing("503"), 503, 0, "fail:503"),
         (failing("21610", "twilio"), 400, 0, "fail:21610"),
-        (failing("30003", "twilio"), 201, 1, "fail:30003"),
         (Faults(reset_before_read=ALWAYS), "reset", 0, "reset-before-read"),
         (Faults(reset_after_write=ALWAYS), "reset", 1, "reset-after-write"),
         (Faults(silent=ALWAYS), "silent", 1, "silent"),
@@ -181,12 +188,12 @@ def test_latency_comes_before_the_answer_and_after_the_record(tmp_path: Path) ->
     assert len(taken(tmp_path)) == 1
 
 
-def told_of(folder: Path, **shares: float) -> list[int]:
+def told_of(folder: Path, **shares: Any) -> list[int]:
     """Of three templates by Zalo: receipts expected, messages whose receipts are lost, receipts that came."""
     listener = Listener()
 
     async def story() -> list[int]:
-        async with listened(folder, listener, "zalo", **shares) as one:
+        async with listened(folder, listener, "zalo", faults=Faults(**shares)) as one:
             await one.renew()
             for n in range(3):
                 await one.notify(tracking_id=f"7.{n}.0")
@@ -210,7 +217,7 @@ def test_the_last_receipt_comes_first_for_those_who_drew_that(tmp_path: Path) ->
     listener = Listener()
 
     async def story() -> list[str]:
-        async with http_server(listener.answer) as port, client(tmp_path, disordered_receipts=1) as one:
+        async with http_server(listener.answer) as port, client(tmp_path, faults=Faults(disordered_receipts=1)) as one:
             await one.sms(CallbackUrl=f"http://127.0.0.1:{port}/x?d=1")
             return [told.url.partition("SendStatus=")[2][0] for told in await listener.until(3)]
 
@@ -267,21 +274,118 @@ def test_questions_meet_faults_too_and_are_noted_apart(tmp_path: Path) -> None:
             return answer.status
 
     assert run(story()) == 503
-    assert len((tmp_path / FAULTS).read_text().splitlines()) == 1
+    [line] = noted(tmp_path)
+    assert (line["provider"], line["fault"]) == ("twilio", "fail:503")
     assert list(read_log(tmp_path)) == []
+
+
+def noted(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / FAULTS).read_text().splitlines()]
+
+
+def asked(folder: Path, times: int, faults: Faults) -> list[int]:
+    """What Twilio says to somebody who asks after the same number several times."""
+
+    async def story() -> list[int]:
+        found = []
+        async with client(folder, faults=faults) as one:
+            for _ in range(times):
+                async with one.session.get(one.base + TWILIO, params={"To": "+84912345678"}, headers=AUTH) as answer:
+                    found.append(answer.status)
+        return found
+
+    return run(story())
+
+
+def test_the_tries_of_a_question_survive_a_restart(tmp_path: Path) -> None:
+    faults = Faults((Failure("500", 0.5),), seed=3)
+    whole = asked(tmp_path / "a", 24, faults)
+    assert asked(tmp_path / "b", 12, faults) + asked(tmp_path / "b", 12, faults) == whole
+    assert set(whole) == {500, 200}
+
+
+def test_faults_are_noted_by_key_without_address_or_text_in_a_private_file(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with client(tmp_path, faults=Faults((Failure("500", ALWAYS),))) as one:
+            form = {"grant_type": "refresh_token", "refresh_token": ZALO.refresh_token}
+            async with one.session.post(f"{one.base}/zalo/v4/oa/access_token", data=form):
+                pass
+            async with one.session.get(one.base + TWILIO, params={"To": "+84912345678"}, headers=AUTH):
+                pass
+            await one.bot("sendMessage", chat_id=CHAT, text="Bí mật")
+            async with one.session.post(one.base + ESMS_PATH, json=ESMS_SMS):
+                pass
+
+    run(story())
+    text = (tmp_path / FAULTS).read_text() + (tmp_path / QUESTIONS).read_text()
+    assert [(line["provider"], line.get("key", "")[:7]) for line in noted(tmp_path)] == [
+        ("zalo", ""), ("twilio", ""), ("telegram", "digest-"), ("esms", "7.42.0"),
+    ]  # fmt: skip
+    assert not any(secret in text for secret in (CHAT, "912345678", "mật", BOT.token, ZALO.refresh_token))
+    for name in (FAULTS, QUESTIONS):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def fates_of_receipts(folder: Path, faults: Faults) -> list[list[str]]:
+    """What befell the receipts of sixty messages to eSMS, by the log; callbacks go to a port of their own."""
+    listener = Listener()
+
+    async def story() -> None:
+        async with http_server(listener.answer) as port, client(folder, faults=faults) as one:
+            for n in range(60):
+                await one.sms(CallbackUrl=f"http://127.0.0.1:{port}/x?d={n}", RequestId=f"7.{n}.0")
+
+    run(story())
+    return [list(entry.faults) for entry in read_log(folder)]
+
+
+def test_the_same_seed_befalls_the_same_messages_whatever_their_ids_and_ports(tmp_path: Path) -> None:
+    faults = Faults(lost_receipts=0.2, duplicate_receipts=0.2, disordered_receipts=0.2, late_receipts=0.2, late_by=60)
+    first = fates_of_receipts(tmp_path / "a", faults)
+    assert fates_of_receipts(tmp_path / "b", faults) == first
+    assert fates_of_receipts(tmp_path / "c", replace(faults, seed=1)) != first
+    kinds = {name for names in first for name in names}
+    assert kinds == {"lost-receipts", "duplicate-receipts", "disordered-receipts", "late-receipts:60s"}
+
+
+def test_late_receipts_come_that_much_later_and_the_others_do_not_wait(tmp_path: Path) -> None:
+    listener = Listener()
+
+    async def story() -> float:
+        faults = Faults(late_receipts=ALWAYS, late_by=0.6)
+        async with listened(tmp_path, listener, "zalo", faults=faults) as one:
+            await one.renew()
+            before = asyncio.get_running_loop().time()
+            await one.notify()
+            await one.post("/citizen/zalo", {"user_id": "9500000000000000001", "event": "follow"})
+            assert [told.document["event_name"] for told in await listener.until(1)] == ["follow"]
+            await listener.until(2)
+            return asyncio.get_running_loop().time() - before
+
+    assert run(story()) >= 0.55
+    [entry] = read_log(tmp_path)
+    assert list(entry.faults) == ["late-receipts:0.6s"]
+
+
+def test_one_receipt_cannot_come_out_of_order(tmp_path: Path) -> None:
+    assert told_of(tmp_path, disordered_receipts=ALWAYS) == [3, 0, 3]
+    assert [list(entry.faults) for entry in read_log(tmp_path)] == [[], [], []]
 
 
 def test_options_are_read() -> None:
     assert (share("5%"), share("0.05"), share("0")) == (0.05, 0.05, 0.0)
     assert (failure("429:5%"), failure("zalo=-230:0.02")) == (Failure("429", 0.05), Failure("-230", 0.02, "zalo"))
     assert latency("80ms") == latency("80") == ("", Latency(80))
+    assert (late("2%:30s"), late("0.02:500ms"), late("1%:2min"), late("0")) == (
+        (0.02, 30), (0.02, 0.5), (0.01, 120), (0, 0),
+    )  # fmt: skip
     assert latency("zalo=80ms±20ms") == ("zalo", Latency(80, 20))
     words = "--data x --fail 429:5% --fail smtp=451:1% --latency 80ms --lost-receipts 2% --silent 1% --seed 7"
     told = parse(words.split())
     assert told.faults == Faults(
-        (Failure("429", 0.05), Failure("451", 0.01, "smtp")), latencies={"": Latency(80)}, silent=0.01, seed=7
-    )
-    assert told.lost_receipts == 0.02
+        (Failure("429", 0.05), Failure("451", 0.01, "smtp")), latencies={"": Latency(80)}, silent=0.01,
+        lost_receipts=0.02, seed=7,
+    )  # fmt: skip
     assert parse(["--data", "x"]).faults == config(Path("x")).faults
 
 
@@ -292,6 +396,8 @@ def test_options_are_read() -> None:
         *(("--fail", text) for text in ("telegram=30003:1%", "429:101%", "esms=x:1%", "429:½")),
         *(("--latency", text) for text in ("soon", "viber=80ms", "80ms±", "-5")),
         *(("--silent", text) for text in ("five", "500%", "-1")),
+        *(("--late-receipts", text) for text in ("2%", "2%:", "2%:soon", "2%:0s", "2%:8h", "200%:1s")),
+        ("--seed", "many"),
     ],
 )
 def test_what_cannot_be_read_is_told(option: str, text: str) -> None:
@@ -299,9 +405,29 @@ def test_what_cannot_be_read_is_told(option: str, text: str) -> None:
         parse(["--data", "x", f"{option}={text}"])
 
 
-def test_shares_of_more_than_everything_are_told() -> None:
-    with pytest.raises(ValueError, match="esms come to more than 100 %"):
-        parse(["--data", "x", "--fail", "500:50%", "--fail", "esms=99:30%", "--silent", "30%"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--fail 500:50% --fail esms=99:30% --silent 30%", "message to esms come to more than 100 %"),
+        ("--fail smtp=451:60% --reset-before-read 50%", "message to smtp come to more than 100 %"),
+        ("--lost-receipts 60% --duplicate-receipts 30% --late-receipts 20%:1s", "receipts come to more than 100 %"),
+        ("--fail 500:1% --fail 500:2%", "500 is given twice for twilio"),
+        ("--fail 429:1% --fail zalo=429:2%", "429 is given twice for zalo"),
+        ("--latency 80ms --latency 90ms", "--latency is given twice for all"),
+    ],
+)
+def test_faults_that_cannot_be_together_are_told(words: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        parse(["--data", "x", *words.split()])
+
+
+def test_faults_are_shown_as_they_are_read() -> None:
+    words = {
+        "fail": ["429:5%", "zalo=-230:0.25%"], "latency": ["80ms±20ms", "zalo=300ms"], "reset_before_read": "7%",
+        "reset_after_write": "0%", "silent": "1%", "garbled": "0%", "lost_receipts": "2%", "duplicate_receipts": "0%",
+        "disordered_receipts": "0%", "late_receipts": "2%:30s", "seed": "7",
+    }  # fmt: skip
+    assert shown(read(words)) == words
 
 
 def test_the_log_is_counted_by_provider_outcome_and_fault(tmp_path: Path) -> None:

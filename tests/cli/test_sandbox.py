@@ -51,7 +51,7 @@ def test_the_log_is_shown_in_figures_without_anybodys_number(env: dict[str, str]
 
 
 @pytest.mark.parametrize("words", [["sandbox"], ["up", "--sandbox", "--port", "0"]], ids=" ".join)
-@pytest.mark.parametrize("option", ["--fail=429", "--latency=soon", "--silent=500%"])
+@pytest.mark.parametrize("option", ["--fail=429", "--latency=soon", "--silent=500%", "--late-receipts=2%"])
 def test_an_option_that_cannot_be_read_is_told_before_anything_runs(
     env: dict[str, str], words: list[str], option: str
 ) -> None:
@@ -59,6 +59,13 @@ def test_an_option_that_cannot_be_read_is_told_before_anything_runs(
     assert said.status == 1
     assert option.partition("=")[0] in said.err
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--data=/tmp/x", "--http-port=0", "--imap-port=1"])
+def test_what_up_chooses_itself_cannot_be_given(env: dict[str, str], option: str) -> None:
+    said = run("up", "--sandbox", "--port", "0", option, env=env)
+    assert said.status == 1
+    assert f"{option.partition('=')[0]} is chosen by `outreach up`" in said.err
 
 
 def test_options_of_the_simulator_are_nothing_without_it(env: dict[str, str]) -> None:

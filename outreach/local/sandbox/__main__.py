@@ -32,6 +32,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
         prog="python -m outreach.local.sandbox",
         description="A provider simulator on loopback: Twilio, eSMS, SpeedSMS, VNPT, Zalo, Telegram, SMTP, IMAP."
         " Sends nothing to anybody.",
+        allow_abbrev=False,
         epilog=f"The auth token is read from {TOKEN_VARIABLE}; without it a well-known one is used.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of its log")
@@ -61,7 +62,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     if given["imap_port"] is None:
         given["imap_port"] = 8979 if given["smtp_port"] else 0  # who lets the system choose means all of them
     return SandboxConfig(
-        **fault_options.taken_from(given),
+        faults=fault_options.taken_from(given),
         statuses=tuple(given.pop("statuses").split(",")),
         webhooks=_webhooks(given.pop("webhook")),
         zalo=ZaloApp(per_minute=given.pop("zalo_per_minute")),

@@ -69,7 +69,7 @@ class Book:
     def _index(self, entry: Entry) -> None:
         self._tries[_try_key(entry)] += 1
         if entry.outcome is Outcome.BROKEN:
-            self._broken_keys.add(_key(entry))
+            self._broken_keys.add(message_name(entry))
         if entry.outcome is not Outcome.ACCEPTED:
             self.refused += 1
             return
@@ -159,7 +159,7 @@ class Book:
 
     def next_try(self, entry: Entry) -> str:
         """Names this message and which try of it comes now, by the log: the same after a restart."""
-        return f"{_key(entry)}:{self._tries[_try_key(entry)] + 1}"
+        return f"{message_name(entry)}:{self._tries[_try_key(entry)] + 1}"
 
     def parts_of(self, provider: str) -> int:
         """How many SMS parts a provider has accepted."""
@@ -167,7 +167,7 @@ class Book:
 
     def was_broken(self, entry: Entry) -> bool:
         """Whether this message met a pretended breakdown before."""
-        return _key(entry) in self._broken_keys
+        return message_name(entry) in self._broken_keys
 
     def status(self, provider_id: str) -> tuple[str, str]:
         """How far a message has come (queued, sent, delivered, read, undelivered), and its error code."""
@@ -195,10 +195,10 @@ class Book:
         self._log.close()
 
 
-def _key(entry: Entry) -> str:
+def message_name(entry: Entry) -> str:
     """What makes two tries one message: the sender's key, or without one the recipient and the text."""
     return entry.key or f"{entry.channel} {entry.to} {entry.body}"
 
 
 def _try_key(entry: Entry) -> str:
-    return f"{entry.provider} {_key(entry)}"
+    return f"{entry.provider} {message_name(entry)}"

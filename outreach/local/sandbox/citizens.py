@@ -125,11 +125,16 @@ class Citizens:
         return {"chat": private, "from": person, "date": moment, "old_chat_member": old, "new_chat_member": new}
 
 
-async def _said(request: web.Request) -> dict[str, Any]:
-    """What the request says; nothing of a page of another site, which may not act here."""
+def need_own_page(request: web.Request) -> None:
+    """Refuse what a page of another site sends: it may not act here."""
     origin = request.headers.get("Origin")
     if origin is not None and URL(origin).authority != request.host:
-        raise web.HTTPForbidden(text="only the sandbox's own pages play the citizen")
+        raise web.HTTPForbidden(text="only the sandbox's own pages may do this")
+
+
+async def _said(request: web.Request) -> dict[str, Any]:
+    """What the request says."""
+    need_own_page(request)
     return await fields(request) or {}
 
 

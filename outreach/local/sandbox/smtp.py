@@ -18,7 +18,7 @@ from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.fault_answers import outcome_of
 from outreach.local.sandbox.faults import Drawn, Fault
 from outreach.local.sandbox.log import Entry, Outcome, now
-from outreach.local.sandbox.lots import AS_FATES, KNOWN, befallen
+from outreach.local.sandbox.lots import AS_FATES, KNOWN, Lots
 from outreach.local.sandbox.returns import Returns
 
 _REPLIES = {
@@ -31,8 +31,9 @@ _REPLIES = {
 class Mailbox:
     """What aiosmtpd asks for every command."""
 
-    def __init__(self, config: SandboxConfig, book: Book, returns: Returns) -> None:
+    def __init__(self, config: SandboxConfig, book: Book, returns: Returns, lots: Lots) -> None:
         self._config = config
+        self._lots = lots
         self._book = book
         self._returns = returns
 
@@ -67,9 +68,9 @@ class Mailbox:
             _hang_up(server)
             return "421 4.3.2 closing"
         first = _entry(envelope, envelope.rcpt_tos[0], message, Outcome.ACCEPTED)
-        one_try = self._book.next_try(first)
-        drawn = None if fates & (KNOWN | {Fate.CONTENT}) else self._config.faults.drawn("smtp", one_try)
-        wait = self._config.faults.waits("smtp", one_try) + self._config.latency_ms / 1000
+        drawn, wait = self._lots.drawn(first, next(iter(fates & (KNOWN | {Fate.CONTENT})), Fate.DELIVERED))
+        drawn = None if Fate.CONTENT in fates else drawn
+        wait += self._config.latency_ms / 1000
         if drawn is not None and drawn.fault in (Fault.FAIL, Fault.RESET_BEFORE_READ):
             return await self._fail(server, envelope, message, drawn, wait)
         if drawn is not None:
@@ -78,8 +79,7 @@ class Mailbox:
         if Fate.CONTENT in fates:
             outcome, reply = _REPLIES[Fate.CONTENT]
         for to in envelope.rcpt_tos:
-            entry = befallen(self._config, self._book, _entry(envelope, to, message, outcome), drawn)
-            self._book.add(entry)
+            entry = self._write(_entry(envelope, to, message, outcome), drawn)
             self._returns.add(entry)
         if wait:
             await asyncio.sleep(wait)
@@ -93,13 +93,19 @@ class Mailbox:
         """Take nothing, write that down, and say so or hang up."""
         outcome = outcome_of("smtp", drawn.code) if drawn.code else Outcome.BROKEN
         for to in envelope.rcpt_tos:
-            entry = befallen(self._config, self._book, _entry(envelope, to, message, outcome), drawn)
-            self._book.add(replace(entry, code=drawn.code))
+            self._write(replace(_entry(envelope, to, message, outcome), code=drawn.code), drawn)
         if drawn.fault is Fault.RESET_BEFORE_READ:
             _hang_up(server)
             return "421 4.3.2 closing"
         await asyncio.sleep(wait)
         return f"{drawn.code} {drawn.code[0]}.3.0 the sandbox pretends to be out of order"
+
+    def _write(self, entry: Entry, drawn: Drawn | None) -> Entry:
+        entry = self._lots.befallen(entry, drawn, 0)
+        self._book.add(entry)
+        if drawn is not None:
+            self._lots.record.befell(entry, drawn.name)
+        return entry
 
 
 def _anybody(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
