@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.local.sandbox import Entry, Outcome, read_log
@@ -18,6 +19,7 @@ from outreach.local.sandbox.fault_log import FAULTS
 from outreach.local.sandbox.faults import ReceiptFault
 from outreach.local.sandbox.log import RECEIPTS, lines_of
 from outreach.reach.explanations import explain
+from outreach.store import error_counts
 from tests.chaos.everything import Stage
 
 SETTLED = {"accepted", "delivered", "read", "failed", "suppressed", "unknown"}
@@ -97,8 +99,12 @@ class Reckoning:
             return "the provider took it"
         end, code = self._end(taken[0])
         if end == "delivered":
-            unmatched = row.channel == "zalo_oa" and row.state == "unknown"  # its receipt names nothing of ours
-            return "" if row.state in ARRIVED or unmatched else "a receipt says that it arrived"
+            if row.channel == "zalo_oa" and row.state == "unknown":  # its receipt names nothing of ours
+                return ""
+            seen = self.told[taken[0].provider_id][0] == "read"
+            if (row.state == "read") != seen and not _in_disorder(taken[0]):
+                return "nobody says that it was read" if row.state == "read" else "a receipt says that it was read"
+            return "" if row.state in ARRIVED else "a receipt says that it arrived"
         if end == "failed":
             return "" if (row.state, row.code) == ("failed", code) else f"a receipt says {code}"
         return "" if row.state in ("accepted", "unknown") else "no receipt says so"
@@ -140,9 +146,22 @@ class Reckoning:
                 found.append(f"{_name(row)} {row.reason}: no words")
             if row.code and self._stage.accounts.advisers[row.account](row.code) is None:
                 found.append(f"{_name(row)} {row.code}: no advice")
-            if row.state == "failed" and not row.code:
+            if row.state == "failed" and not row.code and not self._had_only_statuses(row):
                 found.append(f"{_name(row)} {row.reason}: no code")
         return found
+
+    def _had_only_statuses(self, row: Any) -> bool:
+        """Whether all tries met HTTP statuses and no code of the provider: then the reason alone explains it."""
+        codes = {entry.code for entry in self.entries(row)}
+        return row.reason == "transient" and bool(codes) and all(code.startswith(("4", "5")) for code in codes)
+
+    def counted_without_words(self) -> list[str]:
+        """Troubles as they are counted for people whose code nobody explains."""
+        with self._stage.world.engine.connect() as connection:
+            runs = connection.execute(text("SELECT id FROM runs")).scalars().all()
+            counts = error_counts.counted(connection, runs, scope=EVERYTHING)
+        advisers = self._stage.accounts.advisers
+        return [f"{one.account} {one.code}" for one in counts if one.code and advisers[one.account](one.code) is None]
 
     def not_reached_as_proved(self) -> list[str]:
         """People whom the engine counts as reached without a proof, or does not count though there is one."""
@@ -175,19 +194,24 @@ class Reckoning:
         magic = fates.get(Channel(row.channel)) in UNHEARD or (person.n in (5, 6, 8, 9) and row.channel == "telegram")
         return named or broken or magic
 
-    def faults_without_effect(self) -> list[str]:
-        """Messages whose fault stands in one of the sandbox's two logs alone."""
-        noted = Counter[tuple[str, str]]()
-        for line in lines_of(self._stage.box.data / FAULTS):
-            if "key" in line:
-                noted[str(line.get("provider_id", line["key"])), line["fault"]] += 1
-        told = [entry for entries in self.log.values() for entry in entries if entry.outcome is Outcome.ACCEPTED]
-        return [
-            f"{entry.provider} {name}"
-            for entry in told
-            for name in entry.faults
-            if name != ReceiptFault.LOST and _tells(entry) and not noted[entry.provider_id, name]
-        ]
+    def asked_in_vain(self) -> list[str]:
+        """Unknown ones that their provider has, and could be asked for."""
+        askable = {name for name, account in self._stage.accounts.known.items() if account.can_ask}
+        return [_name(row) for row in self.in_doubt() if row.account in askable and self.taken(row)]
+
+    def faults_told_differently(self) -> list[str]:
+        """Faults that one of the sandbox's two logs has more often than the other; lists are not sent here."""
+        drawn = Counter[tuple[str, str]]()
+        for entry in (entry for entries in self.log.values() for entry in entries):
+            drawn.update(
+                (entry.provider, name) for name in entry.faults if name == ReceiptFault.LOST or _is_due(entry, name)
+            )
+        noted = Counter(
+            (str(line["provider"]), str(line["fault"]))
+            for line in lines_of(self._stage.box.data / FAULTS)
+            if "key" in line
+        )
+        return [f"{provider} {name}" for provider, name in sorted((drawn - noted) | (noted - drawn))]
 
     def report(self) -> str:
         """The figures."""
@@ -205,14 +229,31 @@ class Reckoning:
         return json.dumps(told, indent=1, ensure_ascii=False)
 
 
+def _in_disorder(entry: Entry) -> bool:
+    """Whether the last receipt came first, so that the log's last word is not how it ended."""
+    return ReceiptFault.DISORDERED in entry.faults or _fate(entry) is Fate.TWICE
+
+
+def _fate(entry: Entry) -> Fate:
+    judge = {
+        "twilio": fate, "esms": esms_fate, "zalo": zns_fate if entry.channel == "zalo_zns" else user_fate
+    }[entry.provider]  # fmt: skip
+    return judge(entry.to, SHARE)
+
+
 def _tells(entry: Entry) -> bool:
     """Whether receipts of an accepted message are to come."""
     if not entry.callback or ReceiptFault.LOST in entry.faults:
         return False
-    judge = {
-        "twilio": fate, "esms": esms_fate, "zalo": zns_fate if entry.channel == "zalo_zns" else user_fate
-    }[entry.provider]  # fmt: skip
-    return judge(entry.to, SHARE) is not Fate.NO_RECEIPT
+    return _fate(entry) is not Fate.NO_RECEIPT
+
+
+def _is_due(entry: Entry, name: str) -> bool:
+    """Whether a fault has happened once all is told: that of a request has, that of receipts if they come."""
+    later = name.partition(":")[0] in set(ReceiptFault) or (
+        name.startswith("fail:") and entry.outcome is Outcome.ACCEPTED
+    )
+    return _tells(entry) if later else True
 
 
 def _name(row: Any) -> str:

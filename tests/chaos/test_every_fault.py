@@ -20,6 +20,8 @@ from tests.processes import free_port, sandbox, wait_for
 PEOPLE = int(os.environ.get("OUTREACH_FAULT_PEOPLE", "2000"))
 """Each has an address on five channels."""
 SEED = os.environ.get("OUTREACH_FAULT_SEED", "7")
+IN_DOUBT_BY_FATE = 25
+"""Addresses whose known fate is that nobody answers."""
 SECRET = "a secret of this test run, long enough to be one"
 CODES = (
     *("429:0.3%", "500:1%", "503:0.4%"),
@@ -79,6 +81,8 @@ def test_whatever_the_providers_do_everybody_is_settled_explained_and_as_their_l
     assert found.unexplained() == []
     assert found.not_reached_as_proved() == []
     assert stage.world.counts_agree()
-    assert found.faults_without_effect() == []
-    assert len(found.in_doubt()) <= 0.025 * len(found.rows)
+    assert found.counted_without_words() == []
+    assert found.asked_in_vain() == []
+    assert found.faults_told_differently() == []
+    assert len(found.in_doubt()) <= 0.02 * len(found.rows) + IN_DOUBT_BY_FATE
     assert len(found.doubted_without_cause()) <= 0.002 * len(found.rows), "a slow machine, at most"
