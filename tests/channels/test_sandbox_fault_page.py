@@ -118,6 +118,20 @@ def test_a_program_is_told_what_cannot_be(tmp_path: Path, document: Any, message
     assert message in answer["error"]
 
 
+@pytest.mark.parametrize("body", [b'{"fail": ["429:5%"]', b"[" * 100_000, b"\xff", b'{"silent": null}'])
+def test_what_is_no_document_of_faults_changes_nothing(tmp_path: Path, body: bytes) -> None:
+    async def story() -> tuple[int, int, bool]:
+        async with client(tmp_path, faults=Faults(garbled=0.01)) as one:
+            headers = {"Content-Type": "application/json"}
+            async with one.session.post(f"{one.base}/faults", data=body, headers=headers) as answer:
+                typed = answer.status
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            async with one.session.post(f"{one.base}/faults", data=body, headers=headers) as answer:
+                return typed, answer.status, "đang bật" in await one.page("/")
+
+    assert run(story()) == (400, 400, True)
+
+
 def test_a_page_of_another_site_changes_nothing(tmp_path: Path) -> None:
     async def story() -> tuple[int, bool]:
         async with client(tmp_path) as one, ClientSession() as stranger:

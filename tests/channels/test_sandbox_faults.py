@@ -7,7 +7,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN
 from outreach.local.sandbox.fault_log import FAULTS, QUESTIONS
 from outreach.local.sandbox.fault_options import failure, late, latency, read, share, shown
 from outreach.local.sandbox.faults import Failure, Fault, Faults, Latency, ReceiptFault
+from outreach.local.sandbox.log import RequestLog
 from outreach.local.sandbox.summary import summary
 
 TWILIO = "/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json"
@@ -365,6 +368,29 @@ def test_late_receipts_come_that_much_later_and_the_others_do_not_wait(tmp_path:
     assert run(story()) >= 0.55
     [entry] = read_log(tmp_path)
     assert list(entry.faults) == ["late-receipts:0.6s"]
+
+
+def test_after_a_restart_late_receipts_come_at_their_time(tmp_path: Path) -> None:
+    listener = Listener()
+
+    async def story() -> list[str]:
+        async with http_server(listener.answer) as port:
+            with closing(RequestLog(tmp_path)) as log:
+                for key, ago in (("7.1.0", 0), ("7.2.0", 120)):
+                    at = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
+                    callback = f"http://127.0.0.1:{port}/webhooks/zalo"
+                    log.add(
+                        Entry(
+                            at, "zalo_zns", "+84912345678", "oa", "a", key, Outcome.ACCEPTED, f"ZN{ago}",
+                            callback=callback, provider="zalo", faults=("late-receipts:60s",),
+                        )
+                    )  # fmt: skip
+            async with client(tmp_path) as one:
+                await listener.until(1)
+                await one.page("/")  # the other one would have come as well
+                return [told.document["message"]["tracking_id"] for told in listener.told]
+
+    assert run(story()) == ["7.2.0"]
 
 
 def test_one_receipt_cannot_come_out_of_order(tmp_path: Path) -> None:

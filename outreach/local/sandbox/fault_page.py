@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,25 +53,28 @@ class FaultPage:
         need_own_page(request)
         if request.content_type == "application/json":
             return await self._change_by_program(request)
-        form = await request.post()
-        said = {name: str(form.get(name, "")) for name in NAMES}
-        if form.get("off"):
-            said = {}
+        said: dict[str, str] = {}
         try:
-            self._put(read(said))
+            form = await request.post()
+            said = {name: str(form.get(name, "")) for name in NAMES}
+            if not {"off", *NAMES} & set(form):  # JSON without its media type, most likely: it must not switch all off
+                raise FaultError("the form names no fault", "biểu mẫu không có lỗi nào")
+            self._put(read({} if form.get("off") else said))
         except FaultError as error:
             return self._page(said, wrong=error.vi, status=400)
+        except ValueError:
+            return self._page(said, wrong="biểu mẫu không đọc được", status=400)
         return web.Response(status=303, headers={"Location": "/faults?saved=1"})
 
     async def _change_by_program(self, request: web.Request) -> web.Response:
         try:
-            document = await request.json()
+            document = json.loads(await request.read())
             if not isinstance(document, dict):
                 raise ValueError
             self._put(read(document))
         except FaultError as error:
             return json_answer(400, {"ok": False, "error": str(error)})
-        except ValueError:
+        except (ValueError, RecursionError):
             return json_answer(400, {"ok": False, "error": 'write a JSON object, as {"fail": ["429:5%"]}'})
         return json_answer(200, {"ok": True, "faults": shown(self._lots.faults)})
 

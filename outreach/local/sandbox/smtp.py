@@ -68,7 +68,7 @@ class Mailbox:
             _hang_up(server)
             return "421 4.3.2 closing"
         first = _entry(envelope, envelope.rcpt_tos[0], message, Outcome.ACCEPTED)
-        drawn, wait = self._lots.drawn(first, next(iter(fates & (KNOWN | {Fate.CONTENT})), Fate.DELIVERED))
+        drawn, wait = self._lots.drawn(first, next(iter(fates & KNOWN), Fate.DELIVERED))
         drawn = None if Fate.CONTENT in fates else drawn
         wait += self._config.latency_ms / 1000
         if drawn is not None and drawn.fault in (Fault.FAIL, Fault.RESET_BEFORE_READ):
