@@ -141,7 +141,6 @@ host = "127.0.0.1"
 port = {box.smtp}
 tls = "none"
 from = "bao@tinh.example"
-connections = 20
 bounce_address = "tra-lai@tinh.example"
 bounce_imap_host = "127.0.0.1"
 bounce_imap_port = {ports.imap_port}

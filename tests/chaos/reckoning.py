@@ -199,6 +199,11 @@ class Reckoning:
         askable = {name for name, account in self._stage.accounts.known.items() if account.can_ask}
         return [_name(row) for row in self.in_doubt() if row.account in askable and self.taken(row)]
 
+    def befell(self) -> set[tuple[str, str]]:
+        """Providers, and the kinds of faults that befell their messages."""
+        everything = (entry for entries in self.log.values() for entry in entries)
+        return {(entry.provider, name.partition(":")[0]) for entry in everything for name in entry.faults}
+
     def faults_told_differently(self) -> list[str]:
         """Faults that one of the sandbox's two logs has more often than the other; lists are not sent here."""
         drawn = Counter[tuple[str, str]]()
