@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 from sqlalchemy import Engine
@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
+from outreach.dispatch.loop import AdapterMaker
 from outreach.dispatch.recovery import Recovery
+from outreach.dispatch.vault import Vaults
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.privacy import KeyRing
@@ -36,7 +38,8 @@ class Sending:
 class Runtime:
     """Everything a process shares; `sending` and `receiver` are made where they are needed, in the process itself.
 
-    `meaning`: what the accounts' providers say of their codes.
+    `meaning`: what the accounts' providers say of their codes. `makers`: how each account's adapter is made, for
+    questions to providers outside of sending.
     """
 
     settings: Settings
@@ -50,3 +53,8 @@ class Runtime:
     sending: Callable[[], Sending]
     receiver: Callable[[], Receiver]
     meaning: Meaning = no_meaning
+    makers: Mapping[str, AdapterMaker] = field(default_factory=dict)
+
+    def vaults(self) -> Vaults:
+        """The tokens of the accounts, with this host's journals."""
+        return Vaults(self.engine, self.keys, journals=self.settings.data_dir / "tokens")

@@ -95,6 +95,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, engine, client, keys, clock, accounts),
         receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.advisers),
+        makers=accounts.makers,
     )  # fmt: skip
 
 

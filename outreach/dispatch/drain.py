@@ -21,6 +21,7 @@ from channels.abilities import SendingMany
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
+from outreach.dispatch.fitting import fitting
 from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
@@ -211,7 +212,8 @@ class Dispatcher:
                 changes.append(unrenderable(claim, self.child, made.code))
             else:
                 ready.append(made)
-        return ready, changes
+        ready, misfits = fitting(self.loop, adapter, ready)
+        return ready, [*changes, *(unrenderable(one.claimed, self.child, one.code) for one in misfits)]
 
     def _versions(self, runs: Mapping[int, OpenRun]) -> dict[int, Frozen]:
         if not runs:
