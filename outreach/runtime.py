@@ -12,6 +12,7 @@ from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import AdapterMaker
+from outreach.dispatch.metering import Metering
 from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.vault import Vaults
 from outreach.domain.accounts import Account
@@ -25,13 +26,14 @@ from outreach.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a worker child sends, recovers, keeps tokens fresh, asks who calls nobody and confirms refusals with."""
+    """What a worker child sends, recovers, renews tokens, asks who calls nobody, confirms and reads quotas with."""
 
     dispatcher: Dispatcher
     recovery: Recovery
     freshness: Freshness
     poller: Poller
     confirming: Confirming
+    metering: Metering
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.marking import with_secrets
+from outreach.dispatch.metering import Metering
 from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
@@ -181,7 +182,8 @@ def _sending(
     confirming = Confirming(
         engine, Buckets(client), loop, accounts.known, keys, clock, child, float(chosen.lease_seconds)
     )
-    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming)
+    metering = Metering(engine, loop, accounts.known, clock)
+    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming, metering)
 
 
 def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:

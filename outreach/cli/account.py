@@ -20,8 +20,9 @@ from outreach.dispatch.windows import Windows
 from outreach.domain.circuits import Circuit, Tally
 from outreach.domain.errors import NotFound
 from outreach.domain.mistakes import unknown
+from outreach.domain.quotas import Quota
 from outreach.runtime import Runtime
-from outreach.store import accounts, campaigns, circuits, moves
+from outreach.store import accounts, campaigns, circuits, moves, quotas
 from outreach.store.circuits import Standing
 
 app = typer.Typer(no_args_is_help=True)
@@ -40,7 +41,10 @@ app.add_typer(account_test.app)
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """The accounts of accounts.toml: limits, health of the last half minute, and which wait for somebody."""
     session = session_of(context)
+    known = _quotas(session.runtime())
     listed = _accounts(session)
+    for one in listed:
+        one["quotas"] = [_quota_json(quota) for quota in known.get(one["name"], [])]
     if as_json:
         print_json({"accounts": listed})
         return
@@ -56,10 +60,31 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             f"{one['share_failed']:.0%}",
             f"{one['seconds']:.1f} s",
             one["waiting"],
+            "\n".join(quota.told(zone) for quota in known.get(one["name"], [])),
         )
         for one in listed
     ]
-    print_table("", ("account", "channels", "provider", "rate", "VND", "state", "failed", "slowest", "waiting"), rows)
+    columns = ("account", "channels", "provider", "rate", "VND", "state", "failed", "slowest", "waiting")
+    if known:
+        print_table("", (*columns, "quota"), rows)
+    else:
+        print_table("", columns, [row[:-1] for row in rows])
+
+
+def _quotas(runtime: Runtime) -> dict[str, list[Quota]]:
+    """What is known of the quotas of the accounts, by account."""
+    found: dict[str, list[Quota]] = {}
+    with runtime.engine.connect() as connection:
+        for quota in quotas.read(connection, list(runtime.accounts)):
+            found.setdefault(quota.account, []).append(quota)
+    return found
+
+
+def _quota_json(quota: Quota) -> dict[str, Any]:
+    return {
+        "channel": str(quota.channel), "remaining": quota.remaining, "total": quota.total, "daily": quota.daily,
+        "read_at": quota.read_at,
+    }  # fmt: skip
 
 
 def _state(one: Mapping[str, Any], zone: ZoneInfo) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import redis
 from sqlalchemy import Engine
@@ -23,10 +24,11 @@ from outreach.dispatch.freshness import LOST
 from outreach.domain.circuits import Circuit
 from outreach.domain.errors import OutreachError
 from outreach.domain.lifecycle import CampaignState
+from outreach.domain.quotas import Quota
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, campaigns, circuits, health, migrate, polls, trial, units
+from outreach.store import accounts, campaigns, circuits, health, migrate, polls, quotas, trial, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
@@ -227,6 +229,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         now = runtime.clock.now()
         tests = len(trial.listed(connection))
         in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
+        left = quotas.read(connection, list(runtime.accounts))
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
         yield _good("accounts", ", ".join(sending))
@@ -238,6 +241,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
     yield from _asked(asked.values(), now)
+    yield from _quotas(left, runtime.settings.zone, now)
     for one in standings.values():
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
             why = f"its provider does not work ({one.cause})"
@@ -267,6 +271,17 @@ def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:
         if one.warned_at is not None and now - one.warned_at < _RECENT:
             what = f"messages came back for what we are or send, last {one.warned_at:%Y-%m-%d %H:%M} UTC: {one.warning}"
             yield Check(f"mail of {one.name}", Finding.DOUBTFUL, what, "look at SPF, DKIM, DMARC and the server's name")
+
+
+def _quotas(known: Iterable[Quota], zone: ZoneInfo, now: datetime) -> Iterator[Check]:
+    """What providers still take, as they last said."""
+    for one in known:
+        name, what = f"quota of {one.account}", one.told(zone)
+        today = now.astimezone(zone).date()
+        if one.nearly_used and one.left_on(today, zone) == one.remaining:
+            yield Check(name, Finding.DOUBTFUL, what, "spread what is due, use another channel, or ask for more")
+        else:
+            yield _good(name, what)
 
 
 def mending(name: str, code: str) -> str:

@@ -26,6 +26,7 @@ from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
+from outreach.dispatch.metering import note
 from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
 from outreach.dispatch.purse import Purse
 from outreach.dispatch.recording import Recorder
@@ -118,6 +119,7 @@ class Dispatcher:
         finally:
             if flight is not None:
                 self._record(account, flight)
+            note(self.engine, account.name, adapter, self.clock)
         return done
 
     def _next_flight(

@@ -593,6 +593,32 @@ account_tokens = Table(
     _now("renewed_at"),
 )
 
+account_quotas = Table(
+    "account_quotas",
+    metadata,
+    # How many messages the provider still took at `read_at`: of the day (`daily`), or of a package.
+    Column("account", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("remaining", BigInteger, nullable=False),
+    Column("total", BigInteger),
+    Column("daily", Boolean, nullable=False),
+    Column("read_at", Moment, nullable=False),
+)
+
+authorisations = Table(
+    "authorisations",
+    metadata,
+    # Permissions asked for and not yet given; `state`: its keyed fingerprint, `verifier`: sealed. Gone when used.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("verifier", LargeBinary, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_authorisations_account", "account"),
+)
+
 polls = Table(
     "polls",
     metadata,

@@ -243,6 +243,19 @@ def test_too_many_requests_a_minute_are_refused(tmp_path: Path) -> None:
     assert answers.count(0) <= 6  # the minute may turn in between
 
 
+def test_a_package_pays_for_what_is_beyond_a_reply(tmp_path: Path) -> None:
+    async def story() -> list[dict[str, Any]]:
+        async with client(tmp_path, zalo=ZaloApp(package=5)) as zalo:
+            await zalo.renew()
+            sent = await zalo.consult()
+            asked = {"quota_owner": "OA", "product_type": "cs", "quota_type": "sub_quota"}
+            return [sent, await zalo.zalo("/v3.0/oa/quota/message", asked)]
+
+    sent, package = run(story())
+    assert sent["data"]["quota"]["quota_type"] == "reply"
+    assert package["data"] == [{"asset_id": "1", "remain": "5", "total": "5"}]
+
+
 def test_the_day_has_its_quota(tmp_path: Path) -> None:
     async def story() -> tuple[list[int], dict[str, Any]]:
         async with client(tmp_path, zalo=ZaloApp(daily_quota=2)) as zalo:
