@@ -271,3 +271,7 @@ class Authorised(TokenHolder, Protocol):
     def heals(cls, code: str) -> bool:
         """Whether an account paused with this code of the provider is well again once it has a new pair."""
         ...
+
+    async def aclose(self) -> None:
+        """As every adapter."""
+        ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import redis
 from sqlalchemy import Engine
 
+from outreach.dispatch.authorising import Authorising
 from outreach.dispatch.confirming import Confirming
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
@@ -60,3 +61,7 @@ class Runtime:
     def vaults(self) -> Vaults:
         """The tokens of the accounts, with this host's journals."""
         return Vaults(self.engine, self.keys, journals=self.settings.data_dir / "tokens")
+
+    def authorising(self) -> Authorising:
+        """Asks for permissions at providers, and takes their answers."""
+        return Authorising(self.engine, self.keys, self.clock, self.makers, self.vaults())

@@ -9,13 +9,10 @@ from zoneinfo import ZoneInfo
 import redis
 import typer
 
-from outreach.cli import account_test, account_trial
+from outreach.cli import account_authorise, account_test, account_trial
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
-from outreach.dispatch.accounts_file import load_accounts
-from outreach.dispatch.authorising import ask_permission, complete
-from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
 from outreach.domain.circuits import Circuit, Tally
 from outreach.domain.errors import NotFound
@@ -35,6 +32,7 @@ def group() -> None:
 
 app.add_typer(account_trial.app, name="trial")
 app.add_typer(account_test.app)
+app.add_typer(account_authorise.app)
 
 
 @app.command("list", epilog="Example: outreach account list")
@@ -139,33 +137,6 @@ def _window(runtime: Runtime, name: str) -> Tally:
         return Windows(runtime.redis).read(name)
     except redis.RedisError:
         return Tally()
-
-
-@app.command(epilog="Example: outreach account authorise zalo-tinh")
-def authorise(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The account.")],
-    redirect: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where the provider sends you on to; default: the public address.")
-    ] = "",
-    who: As = None,
-) -> None:
-    """Let the app write for a Zalo Official Account, also after its tokens were lost; puts it back into service."""
-    session = session_of(context)
-    runtime, settings = session.runtime(), session.settings()
-    if name not in runtime.accounts:
-        raise NotFound(unknown("account", name, runtime.accounts))
-    known = load_accounts(settings.accounts_file, timeout=settings.send_timeout_seconds)
-    vaults = Vaults(runtime.engine, runtime.keys, journals=settings.data_dir / "tokens")
-    asked = ask_permission(known.makers[name], name, redirect or settings.public_url)
-    say("1. Mở địa chỉ này trong trình duyệt, đăng nhập bằng tài khoản quản trị OA và bấm Cho phép:")
-    say(asked.address)
-    say("2. Sao chép địa chỉ trang mà trình duyệt được chuyển tới, rồi dán vào đây (trong vòng vài phút).")
-    complete(asked, vaults, typer.prompt("Địa chỉ", hide_input=True))
-    with runtime.engine.begin() as connection:
-        accounts.resume(connection, name)
-        campaigns.note(connection, who=acting(who), action="authorise account", what=name)
-    say(f"{name}: đã được cấp quyền và hoạt động trở lại.")
 
 
 @app.command(epilog="Example: outreach account resume sms-main")

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from outreach.cli.session import Session
 from outreach.dispatch.child import Child, myself, proven_dead
 from outreach.dispatch.freshness import LOST
+from outreach.dispatch.vault import NO_TOKEN, SEALED_TOKEN
 from outreach.domain.circuits import Circuit
 from outreach.domain.errors import OutreachError
 from outreach.domain.lifecycle import CampaignState
@@ -286,7 +287,7 @@ def _quotas(known: Iterable[Quota], zone: ZoneInfo, now: datetime) -> Iterator[C
 
 def mending(name: str, code: str) -> str:
     """What brings a paused account back: a lost token by another authorisation, the rest once it is mended."""
-    if code == LOST:
+    if code in (LOST, NO_TOKEN, SEALED_TOKEN):
         return f"authorise the app again: outreach account authorise {name}"
     return f"mend that, then: outreach account resume {name}"
 

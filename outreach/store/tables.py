@@ -608,7 +608,7 @@ account_quotas = Table(
 authorisations = Table(
     "authorisations",
     metadata,
-    # Permissions asked for and not yet given; `state`: its keyed fingerprint, `verifier`: sealed. Gone when used.
+    # Permissions asked for; `state`: its keyed fingerprint, `verifier`: sealed; `outcome`: "" until an answer was used.
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("account", Text, nullable=False),
     Column("state", LargeBinary, nullable=False),
@@ -616,6 +616,8 @@ authorisations = Table(
     Column("verifier", LargeBinary, nullable=False),
     Column("who", Text, nullable=False),
     Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    _text("outcome"),
     Index("ix_authorisations_account", "account"),
 )
 

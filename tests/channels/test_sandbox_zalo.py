@@ -77,7 +77,9 @@ def test_an_administrator_gives_a_code_that_is_good_once_and_only_with_its_verif
 async def code(zalo: Client, challenge: str) -> str:
     query = {"app_id": ZALO.app_id, "redirect_uri": "http://127.0.0.1:9/back?a=1", "code_challenge": challenge}
     path = f"{zalo.base}/zalo/v4/oa/permission"
-    async with zalo.session.get(path, params={**query, "state": "s"}, allow_redirects=False) as answer:
+    async with zalo.session.get(path, params={**query, "state": "s"}) as page:
+        assert "<button>Cho phép</button>" in await page.text()
+    async with zalo.session.post(path, params={**query, "state": "s"}, allow_redirects=False) as answer:
         said = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
     assert (said["a"], said["state"], said["oa_id"]) == ("1", "s", ZALO.oa_id)
     return said["code"]

@@ -30,6 +30,8 @@ def upgrade() -> None:
         sa.Column("verifier", sa.LargeBinary(), nullable=False),
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=False, server_default=""),
         sa.PrimaryKeyConstraint("id", name="pk_authorisations"),
     )
     op.create_index("ix_authorisations_account", "authorisations", ["account"])
