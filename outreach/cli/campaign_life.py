@@ -11,9 +11,9 @@ import typer
 from outreach.cli.campaign_forecast import forecast_json, foreseen, show
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, local, print_json, print_table, say, warn
-from outreach.cli.registered import Unchecked, must_fit, used_in
+from outreach.cli.registered import Unchecked, must_fit, to_json, used_in
 from outreach.cli.session import Session, acting, session_of
-from outreach.dispatch.template_check import Used
+from outreach.dispatch.template_check import Used, Verdict
 from outreach.domain.definition import Definition
 from outreach.domain.frozen import Frozen
 from outreach.domain.lifecycle import CampaignAction, CampaignState, after
@@ -39,13 +39,13 @@ def submit(
     """Hand the newest version in for approval; providers are asked whether their templates (ZNS) take its texts."""
     session = session_of(context)
     runtime = session.runtime()
-    if not unchecked:
-        must_fit(runtime, _registered(runtime, slug, newest=True))
+    verdict = Verdict() if unchecked else must_fit(runtime, _registered(runtime, slug, newest=True))
     state = actions.submit(runtime.engine, slug, who=acting(who))
     trial = definition_of(runtime, slug, newest=True).trial
     tell_trial(session, slug, newest=True)
     if as_json:
-        print_json({"campaign": slug, "state": str(state), "trial": trial})
+        told = {"campaign": slug, "state": str(state), "trial": trial}
+        print_json(told | {"registered_templates": to_json(verdict)})
     say(f"{slug} is {state}; next: a second person: outreach campaign approve {slug} --as EMAIL")
 
 
@@ -151,8 +151,7 @@ def launch(
         _must_be_approved(runtime, slug)
     first_day = None if starting is None else starting.date()
     prepared = actions.prepare_launch(runtime.engine, slug, runtime.clock, starting=first_day)
-    if not unchecked:
-        must_fit(runtime, _registered(runtime, slug))
+    verdict = Verdict() if unchecked else must_fit(runtime, _registered(runtime, slug))
     if prepared.overdue:
         say(f"{prepared.overdue:,} of {len(prepared.calendar):,} runs are overdue: they will be expired, not sent")
     tell_trial(session, slug)
@@ -166,7 +165,8 @@ def launch(
     if as_json:
         calendar = [{"at": moment, "message": message} for moment, message in prepared.calendar]
         extra = {"shift_days": prepared.shift_days, "overdue": prepared.overdue, "trial": prepared.trial}
-        print_json({"campaign": slug, "state": str(state), **extra, "calendar": calendar})
+        asked = {"registered_templates": to_json(verdict)}
+        print_json({"campaign": slug, "state": str(state), **extra, "calendar": calendar, **asked})
     kind = " in trial mode" if prepared.trial else ""
     say(f"{slug} is {state}{kind}; outreach campaign status {slug} --watch shows how far it is")
 

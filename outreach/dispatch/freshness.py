@@ -51,7 +51,7 @@ class Freshness:
         try:
             renewed = self.loop.submit(self._renewed(name)).result()
             with self.engine.begin() as connection:
-                if account_store.resume_renewed(connection, name, lost=[LOST], none=[NO_TOKEN, SEALED_TOKEN]):
+                if account_store.resume_renewed(connection, name, lost=[LOST, SEALED_TOKEN], none=[NO_TOKEN]):
                     log.warning("account resumed: account=%s its tokens were found", name)
             return renewed
         except SendError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from channels.abilities import TemplateKeeper
@@ -70,22 +70,29 @@ def filled(place: str, template_id: str, parameters: Mapping[str, str]) -> Used:
 def examine(desk: Desk, accounts: Mapping[str, Account], used: Sequence[Used]) -> Verdict:
     """Ask every account that sends such templates about those used: one request for each account and template."""
     verdict = Verdict()
-    known: dict[tuple[str, str], Registered | Unasked | None] = {}
     for account in (one for one in accounts.values() if one.serves(Channel.ZALO_ZNS)):
         keeper = desk.keeps_templates(account.name) if used else None
         if keeper is None:
             continue
-        for one in used:
-            asked = (account.name, one.template_id)
-            first = asked not in known
-            if first:
-                known[asked] = desk.template(*asked)
-            found = known[asked]
-            if isinstance(found, Registered) and first:
+        known = _asked(desk, account.name, dict.fromkeys(one.template_id for one in used))
+        for found in known.values():
+            if isinstance(found, Registered):
                 verdict.prices.append(Priced(account.name, found.template_id, found.name, found.price))
                 verdict.warnings += _dearer(account, found)
-            verdict.add(_judged(keeper, account.name, one, found))
+        for one in used:
+            verdict.add(_judged(keeper, account.name, one, known[one.template_id]))
     return verdict
+
+
+def _asked(desk: Desk, account: str, ids: Iterable[str]) -> dict[str, Registered | Unasked | None]:
+    """What the provider says of each template; one that does not answer is not waited for again and again."""
+    known: dict[str, Registered | Unasked | None] = {}
+    away: Unasked | None = None
+    for template_id in ids:
+        known[template_id] = found = away or desk.template(account, template_id)
+        if isinstance(found, Unasked) and not found.final:
+            away = found
+    return known
 
 
 def _judged(keeper: type[TemplateKeeper], account: str, used: Used, found: Registered | Unasked | None) -> Verdict:
