@@ -241,6 +241,9 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
+    for name in runtime.authorising().missing():
+        if name not in out:
+            yield Check(f"account {name}", Finding.BROKEN, "nobody has authorised it yet", mending(name, NO_TOKEN))
     yield from _asked(asked.values(), now)
     yield from _quotas(left, runtime.settings.zone, now)
     for one in standings.values():
@@ -288,7 +291,8 @@ def _quotas(known: Iterable[Quota], zone: ZoneInfo, now: datetime) -> Iterator[C
 def mending(name: str, code: str) -> str:
     """What brings a paused account back: a lost token by another authorisation, the rest once it is mended."""
     if code in (LOST, NO_TOKEN, SEALED_TOKEN):
-        return f"authorise the app again: outreach account authorise {name}"
+        again = "" if code == NO_TOKEN else " again"
+        return f"authorise the app{again}: outreach account authorise {name}"
     return f"mend that, then: outreach account resume {name}"
 
 

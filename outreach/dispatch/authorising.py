@@ -29,7 +29,7 @@ from outreach.dispatch.vault import NO_TOKEN, SEALED_TOKEN, Vaults
 from outreach.domain.clock import Clock
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
-from outreach.store import accounts, authorisations, campaigns
+from outreach.store import account_tokens, accounts, authorisations, campaigns
 from outreach.store.accounts import AccountState
 from outreach.store.authorisations import Open
 
@@ -133,6 +133,17 @@ class Authorising:
                 Why.NOT_ASKED, f"{account}: no request is open: start with outreach account authorise {account}"
             )
         return self._exchanged(account, found[0], code, "")
+
+    def missing(self) -> list[str]:
+        """The accounts that nobody has authorised yet: they have no pair, and no token to begin with."""
+        with self.engine.connect() as connection:
+            return [
+                name
+                for name, make in self.makers.items()
+                if isinstance(adapter := make(), Authorised)
+                and not adapter.first_refresh_token
+                and account_tokens.read(connection, name) is None
+            ]
 
     def outcome(self, asked: Asked) -> str:
         """`DONE`, why it failed (`Why`), or "" while nobody has answered."""

@@ -40,8 +40,12 @@ class Metering:
     def read(self) -> int:
         """Ask and keep what is left; returns how many quotas were read. What goes wrong is logged: sending goes on."""
         ends = time.monotonic() + _LONGEST
-        with self.engine.connect() as connection:
-            paused = account_store.paused(connection)
+        try:
+            with self.engine.connect() as connection:
+                paused = account_store.paused(connection)
+        except SQLAlchemyError:
+            log.warning("the database is away: no quotas are read")
+            return 0
         waiting = [name for name in self.accounts if name not in paused]
         return sum(self._one(name) for name in waiting if time.monotonic() < ends)
 

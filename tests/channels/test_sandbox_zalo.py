@@ -286,6 +286,20 @@ def test_who_was_in_touch_again_may_be_written_to_and_who_left_may_not(tmp_path:
     assert run(story()) == [-230, 0, -213, 0]
 
 
+def test_a_click_and_a_call_that_was_taken_open_the_window_and_a_call_nobody_took_does_not(tmp_path: Path) -> None:
+    async def story() -> list[int]:
+        async with client(tmp_path) as zalo:
+            await zalo.renew()
+            away, answers = MAGIC_USER + "14", []
+            missed = {"event": "user_call_oa", "talk_time": "0"}
+            for deed in (missed, {"event": "user_call_oa"}, {"event": "user_click_response_button"}):
+                await zalo.post("/citizen/zalo", {"user_id": away, **deed})
+                answers.append((await zalo.consult(away))["error"])
+            return answers
+
+    assert run(story()) == [-230, 0, 0]
+
+
 def told(data: Path, listener: Listener, count: int, phone: str = PHONE, **changes: Any) -> list[Told]:
     async def story() -> list[Told]:
         async with listened(data, listener, "zalo", **changes) as zalo:

@@ -136,6 +136,16 @@ def test_it_waits_until_somebody_else_has_brought_the_answer(fresh: Commands) ->
         waiting.wait(10)
 
 
+def test_the_doctor_names_an_account_that_nobody_has_authorised(fresh: Commands) -> None:
+    def doubted() -> list[tuple[str, str]]:
+        checks = fresh("doctor", "--json").json()["checks"]
+        return [(one["what"], one["do"]) for one in checks if one["name"] == "account zalo"]
+
+    assert doubted() == [("nobody has authorised it yet", "authorise the app: outreach account authorise zalo")]
+    assert fresh("account", "authorise", "zalo", "--code", permitted(started(fresh))).status == 0
+    assert doubted() == []
+
+
 def test_an_account_paused_for_another_cause_stays_paused_and_says_so(fresh: Commands) -> None:
     answer = permitted(started(fresh))
     runtime = wiring.build(fresh.settings, name="test")

@@ -271,6 +271,23 @@ def test_a_new_account_that_a_worker_paused_a_moment_after_its_authorisation_com
     assert paused(engine) == {}
 
 
+def test_a_new_account_is_paused_until_it_is_authorised(
+    authorising: Authorising, make: Make, engine: Engine, keys: KeyRing
+) -> None:
+    loop = SendingLoop({"zalo": make}, Vaults(engine, keys).open)
+    freshness = Freshness(engine, loop, {"zalo": account("zalo")})
+    try:
+        assert freshness.keep() == 0
+        assert paused(engine) == {"zalo": NO_TOKEN}
+        assert authorising.missing() == ["zalo", "other"]
+        assert authorising.answer("zalo", permitted(ask(authorising))).resumed
+        freshness.keep()
+    finally:
+        loop.close()
+    assert paused(engine) == {}
+    assert authorising.missing() == ["other"]
+
+
 def test_a_missing_token_does_not_hide_what_an_account_is_paused_for(make: Make, engine: Engine, keys: KeyRing) -> None:
     pause(engine, "-115")
     loop = SendingLoop({"zalo": make}, Vaults(engine, keys).open)

@@ -33,6 +33,8 @@ _DEEDS_VI = {
     "follow": "bấm quan tâm Official Account",
     "unfollow": "bỏ quan tâm Official Account",
     "user_submit_info": "chia sẻ thông tin",
+    "user_click_response_button": "bấm nút trong tin",
+    "user_call_oa": "gọi Official Account",
     "blocked": "chặn bot",
     "unblocked": "bỏ chặn bot",
 }

@@ -150,7 +150,7 @@ class ZaloApi:
 
     def _last_interaction(self, user: str) -> datetime:
         """When they last did something here; who never did is taken to have done so an hour ago, or eight days ago."""
-        deeds = [deed for deed in self._deeds(user) if deed.what not in ("unfollow", "user_seen_message")]
+        deeds = [deed for deed in self._deeds(user) if _in_touch(deed)]
         if deeds:
             return deeds[-1].moment
         away = user_fate(user, self._share) is Fate.WINDOW
@@ -168,6 +168,13 @@ class ZaloApi:
             callback=self._desk.desk.config.webhooks.get("zalo", ""),
             provider="zalo",
         )
+
+
+def _in_touch(deed: Deed) -> bool:
+    """Whether a deed opens the window: a call does so only where the two have spoken."""
+    if deed.what == "user_call_oa":
+        return str(json.loads(deed.body).get("talk_time", "")).strip("0") != ""
+    return deed.what not in ("unfollow", "user_seen_message")
 
 
 def _wrong_text(user: str, text: object) -> Refusal | None:
