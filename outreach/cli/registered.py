@@ -36,8 +36,10 @@ def used_in(definition: Definition, sources: Mapping[str, TemplateSource]) -> li
 def ask_about(runtime: Runtime, used: Sequence[Used], accounts: Mapping[str, Account] | None = None) -> Verdict:
     """What the providers say of these templates; one request for each account that sends them, and template."""
     among = runtime.accounts if accounts is None else accounts
-    if not used or not any(account.serves(Channel.ZALO_ZNS) for account in among.values()):
+    if not used:
         return Verdict()
+    if not any(account.serves(Channel.ZALO_ZNS) for account in among.values()):
+        return Verdict(warnings=["registered templates: NOT CHECKED, no account serves zalo_zns"])
     with asking(runtime.makers, runtime.vaults()) as desk:
         return examine(desk, among, used)
 

@@ -122,13 +122,16 @@ def forecast(
 def _needs(
     frozen: Frozen, foreseen: Sequence[Foreseen], dates: Mapping[str, list[datetime]], now: datetime
 ) -> dict[tuple[str, Channel, date], int]:
-    """Messages by account, channel and the local day they may leave; reminders by cases are not foreseen by the day."""
+    """Messages by account, channel and the local day they may leave; reminders by cases are not foreseen by the day.
+
+    Of a calendar that is past, and would be launched shifted, the days are taken as they stand.
+    """
     zone = frozen.definition.zone
     needs: dict[tuple[str, Channel, date], int] = {}
     for one in foreseen:
-        message_class = frozen.definition.message(one.message).message_class
-        moments = [earliest_send(message_class, max(at, now), zone) for at in dates.get(one.message, [])]
-        days = [moment.astimezone(zone).date() for moment in moments]
+        message = frozen.definition.message(one.message)
+        moments = [max(at, now) if at + message.not_after > now else at for at in dates.get(one.message, [])]
+        days = [earliest_send(message.message_class, at, zone).astimezone(zone).date() for at in moments]
         for channel, rows_by_account in one.by_account.items():
             for account, rows in rows_by_account.items():
                 for day in days:

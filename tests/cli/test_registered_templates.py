@@ -155,6 +155,13 @@ def test_a_provider_that_does_not_answer_is_a_warning_and_never_a_silent_pass(as
     assert warning in said.err
 
 
+def test_without_an_account_that_sends_templates_nothing_passes_silently_either(asked: Commands) -> None:
+    asked.settings.accounts_file.write_text("")
+    said = asked("campaign", "check", "--online", campaign(asked, "900001", GOOD))
+    assert said.status == 0
+    assert "NOT CHECKED, no account serves zalo_zns" in said.err
+
+
 def test_a_price_that_is_not_the_providers_is_a_warning(asked: Commands) -> None:
     file = asked.settings.accounts_file
     file.write_text(file.read_text().replace("price = 250", "price = 300"))

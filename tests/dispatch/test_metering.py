@@ -136,3 +136,14 @@ def test_a_day_that_needs_more_than_is_left_is_warned_of(world: World) -> None:
     [warning] = forecast(world.engine, frozen, world.accounts, world.clock.now()).warnings
     assert "3 messages are due on sms" in warning
     assert "takes 2 that day" in warning
+
+
+def test_of_a_calendar_that_is_past_the_days_are_taken_as_they_stand(world: World) -> None:
+    """It would be launched shifted: the runs of many days are not one day's."""
+    world.person("An", phone="+84912000001")
+    keep(world.engine, "sms-main", [Told("sms", 1, 1)], world.clock.now())
+    dated = CAMPAIGN.replace("zalo_oa", "sms").replace("{at: launch}", "{at: [2026-02-02T09:00, 2026-02-03T09:00]}")
+    world.load(dated)
+    with world.engine.connect() as connection:
+        frozen = read_version(connection, "thu", 1, 0)
+    assert forecast(world.engine, frozen, world.accounts, world.clock.now()).warnings == ()
