@@ -312,7 +312,7 @@ class Adapter(Protocol):
         ...
 
     def check(self, content: Content) -> list[Problem]:
-        """What is wrong with this content, before anything is sent. Pure."""
+        """What is wrong with this content, before anything is sent; asks nobody."""
         ...
 
     async def send(self, outgoing: Outgoing) -> Accepted:

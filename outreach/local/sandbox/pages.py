@@ -39,6 +39,8 @@ _DEEDS_VI = {
     "user_submit_info": "chia sẻ thông tin",
     "message": "nhắn tin",
     "user_send_text": "nhắn tin",
+    "user_click_response_button": "bấm nút trong tin",
+    "user_call_oa": "gọi Official Account",
     "blocked": "chặn bot",
     "unblocked": "bỏ chặn bot",
 }
