@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from channels.contract import Accepted, Capabilities, Event, Outgoing, ReceiptState, SendError
+from channels.templates import Misfit, Registered
 
 
 @runtime_checkable
@@ -202,6 +203,56 @@ class ExplainingItsOwn(Protocol):
 
 
 @runtime_checkable
+class TemplateKeeper(Protocol):
+    """An adapter whose provider keeps templates and tells what each asks for."""
+
+    async def registered(self, template_id: str) -> Registered | None:
+        """The template as the provider has it now, asked for with one request; None where there is none.
+
+        Raises SendError where the provider cannot be asked, or does not let this account use the template.
+        """
+        ...
+
+    async def learn(self, template_ids: Collection[str]) -> None:
+        """Know these templates for the next `check`: asked for where they are not known or were asked for long ago.
+
+        Takes seconds at most and never raises: what could not be learnt is left to the provider's own answer.
+        """
+        ...
+
+    @classmethod
+    def kind_misfit(cls, kind: str, value: str) -> Misfit | None:
+        """Whether a value is what a parameter of this `kind` takes; None: it is, or nobody knows. Pure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many messages a provider still takes on a channel.
+
+    `total`: None where it does not say. `daily`: counted anew each day; otherwise it ends with a package.
+    """
+
+    channel: str
+    remaining: int
+    total: int | None = None
+    daily: bool = True
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An adapter whose provider takes a limited number of messages and says how many are left."""
+
+    async def quotas(self) -> Sequence[Quota]:
+        """What is left now, by a request for each channel; raises SendError where nothing can be learnt."""
+        ...
+
+    def told_quotas(self) -> Sequence[Quota]:
+        """What the answers to messages have told since the last call; asks nobody."""
+        ...
+
+
+@runtime_checkable
 class Authorised(TokenHolder, Protocol):
     """An adapter whose account a person lets the app use, on a page of the provider's (OAuth with PKCE, RFC 7636)."""
 
@@ -214,4 +265,13 @@ class Authorised(TokenHolder, Protocol):
 
         Raises SendError.
         """
+        ...
+
+    @classmethod
+    def heals(cls, code: str) -> bool:
+        """Whether an account paused with this code of the provider is well again once it has a new pair."""
+        ...
+
+    async def aclose(self) -> None:
+        """As every adapter."""
         ...

@@ -36,7 +36,7 @@ class ErrorKind(StrEnum):
     UNCERTAIN = "uncertain"
     """The request may have left; nothing may be sent again before that is known."""
     NOT_SENT = "not_sent"
-    """The lease had run out before the first byte: nothing left, somebody else may send it."""
+    """The lease, or the wait for a connection, ended before the first byte: nothing left, somebody else may send it."""
 
 
 class SendError(Exception):
@@ -312,7 +312,7 @@ class Adapter(Protocol):
         ...
 
     def check(self, content: Content) -> list[Problem]:
-        """What is wrong with this content, before anything is sent. Pure."""
+        """What is wrong with this content, before anything is sent; asks nobody."""
         ...
 
     async def send(self, outgoing: Outgoing) -> Accepted:

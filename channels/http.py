@@ -65,6 +65,8 @@ def web_address(value: str, *, hosts: tuple[str, ...], example: str) -> str:
 def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str | None = None) -> ClientSession:
     """A pooled session of the running event loop; `timeout` in seconds bounds a request from pool to last byte.
 
+    Half of it at most is for getting a connection: who has waited longer writes nothing, so that a provider that is
+    slow, but well, is not cut off after the write.
     Proxies of the environment and `.netrc` are not looked at: an account says itself how it leaves the machine.
     """
     connector = TCPConnector(
@@ -72,7 +74,7 @@ def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str |
     )
     return ClientSession(
         connector=connector,
-        timeout=ClientTimeout(total=timeout),
+        timeout=ClientTimeout(total=timeout, connect=timeout / 2),
         cookie_jar=DummyCookieJar(),
         trust_env=False,
         proxy=proxy,

@@ -63,8 +63,13 @@ class SmtpPool:
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Held]:
-        """A connection ready for MAIL, waiting for a free one; raises SendError. Closed after use unless `clean`."""
-        async with self._slots:
+        """A connection ready for MAIL, waiting for a free one; raises SendError. Closed after use unless `clean`.
+
+        Who has waited for half of the time-out sends nothing: what is left of it is for the dialogue, so that a server
+        that is slow, but well, is not cut off after the text.
+        """
+        await self._turn()
+        try:
             kept = self._reuse()
             held = Held(kept or await self._connect(), reused=kept is not None)
             try:
@@ -74,6 +79,18 @@ class SmtpPool:
                     self._free.append((time.monotonic(), held.line))
                 else:
                     held.line.close()
+        finally:
+            self._slots.release()
+
+    async def _turn(self) -> None:
+        failure: SendError | None = None
+        try:
+            async with asyncio.timeout(self._timeout / 2):
+                await self._slots.acquire()
+        except TimeoutError:
+            failure = SendError(ErrorKind.NOT_SENT, "", "all connections to the mail server were in use")
+        if failure is not None:
+            raise failure
 
     async def renew(self, held: Held) -> None:
         """Put a fresh connection in the place of one that turned out to be closed; raises SendError."""

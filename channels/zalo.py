@@ -6,12 +6,14 @@ repetition and cannot be asked by our key, so what may have left stays uncertain
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 from urllib.parse import urlencode
 
-from channels import contract, zalo_advice, zalo_codes, zalo_events
-from channels.abilities import Advice, Tokens, TokenVault
+from channels import contract, zalo_advice, zalo_codes, zalo_events, zalo_quotas, zalo_templates
+from channels.abilities import Advice, Quota, Tokens, TokenVault
 from channels.contract import (
     Accepted,
     Capabilities,
@@ -25,6 +27,7 @@ from channels.contract import (
     SendError,
     WebhookRequest,
 )
+from channels.templates import Misfit, Registered
 from channels.zalo_api import Reply, ZaloApi, ZaloConfig
 from channels.zalo_signature import Signature
 
@@ -42,6 +45,8 @@ _FREE_WINDOW = timedelta(hours=48)
 """After a user's last interaction: later it costs."""
 _LONGEST_SHUT = 3600.0
 """Seconds after which a used-up quota is tried again: it may have been raised."""
+_OF_TOKENS = re.compile(r"-14[0-9]{3}")
+"""What Zalo's token service answers with."""
 
 
 class Zalo:
@@ -61,6 +66,8 @@ class Zalo:
         self._signature = Signature(config.app_id, config.oa_id, config.oa_secret.get_secret_value())
         self._vault: TokenVault | None = None
         self._shut: dict[str, tuple[float, str, zalo_codes.Meaning]] = {}
+        self._templates = zalo_templates.Known()
+        self._quotas: dict[str, Quota] = {}
 
     @classmethod
     def proof_on(cls, channel: str, config: ZaloConfig) -> ReceiptState:
@@ -80,28 +87,67 @@ class Zalo:
         return _WINDOW if config.billable else _FREE_WINDOW
 
     def check(self, content: Content) -> list[Problem]:
-        """A consultation message has a text of at most 2000 characters; a template its id and parameters."""
+        """A consultation message has a text of at most 2000 characters; a template its id and parameters.
+
+        Of a template that was learnt, the parameters must be there and have a length it takes.
+        """
         if content.channel == OA:
             return _text_problems(content.body)
         if content.channel == ZNS:
-            return _template_problems(content)
+            return _template_problems(content) or _length_problems(content, self._templates.get(content.template_id))
         return [Problem("channel", f'Zalo sends on {OA} and {ZNS}, not on "{content.channel}"')]
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Send once; only a refused token is renewed and the request made again. Raises SendError."""
         channel = outgoing.content.channel
         self._check_open(channel)
-        tokens = await self._valid()
-        reply = await self._ask_for(outgoing, tokens)
-        if reply.code in zalo_codes.RENEW:  # nothing was processed
-            tokens = await self._keeper.rotate(tokens, self._api.renew)
-            reply = await self._ask_for(outgoing, tokens)
+        reply = await self._authorised(lambda access: self._ask_for(outgoing, access))
         if reply.code != "0":
             raise self._refusal(channel, reply)
+        self._note_quota(channel, reply)
         number = reply.data.get("msg_id") or reply.data.get("message_id")
         if not isinstance(number, str | int) or not str(number):
             raise SendError(ErrorKind.UNCERTAIN, "", "Zalo took the message, but gave it no id")
         return Accepted(str(number))
+
+    async def registered(self, template_id: str) -> Registered | None:
+        """A template as Zalo has it; raises SendError."""
+        reply = await self._authorised(lambda access: self._api.template_info(template_id, access))
+        if reply.code == zalo_templates.NO_SUCH:
+            return None
+        if reply.code in zalo_templates.NOT_OURS:
+            raise SendError(ErrorKind.REJECTED, reply.code, zalo_codes.meaning(reply.code).reason)
+        if reply.code != "0":
+            raise self._meant(reply)
+        return zalo_templates.read(reply.data, template_id)
+
+    async def learn(self, template_ids: Collection[str]) -> None:
+        """Know templates for `check`, asked for once an hour."""
+        await self._templates.learn(template_ids, self.registered)
+
+    @classmethod
+    def kind_misfit(cls, kind: str, value: str) -> Misfit | None:
+        """Whether a value is no number or date where Zalo wants one."""
+        return zalo_templates.kind_misfit(kind, value)
+
+    async def quotas(self) -> Sequence[Quota]:
+        """What is left of today's templates and of the OA's package; raises SendError where neither can be learnt."""
+        templates = await self._authorised(self._api.template_quota)
+        package = await self._authorised(self._api.message_quota)
+        if templates.code != "0" and package.code != "0":
+            raise self._meant(templates)
+        found = (zalo_quotas.of_templates(ZNS, templates.data), zalo_quotas.of_package(OA, package.items))
+        return [one for one in found if one is not None]
+
+    def told_quotas(self) -> Sequence[Quota]:
+        """What the answers to messages have told since the last call."""
+        told, self._quotas = self._quotas, {}
+        return list(told.values())
+
+    @classmethod
+    def heals(cls, code: str) -> bool:
+        """Refused access tokens, and whatever the token service refused: a new authorisation mends them."""
+        return code in zalo_codes.RENEW or _OF_TOKENS.fullmatch(code) is not None
 
     def verify(self, request: WebhookRequest) -> None:
         """Check X-ZEvent-Signature over the raw body, and its age; raises VerificationError."""
@@ -158,10 +204,30 @@ class Zalo:
             return tokens
         return await self._keeper.rotate(tokens, self._api.renew)
 
-    async def _ask_for(self, outgoing: Outgoing, tokens: Tokens) -> Reply:
+    async def _authorised(self, request: Callable[[str], Awaitable[Reply]]) -> Reply:
+        """Make a request with an access token, and once more with a new one where that was refused."""
+        tokens = await self._valid()
+        reply = await request(tokens.access)
+        if reply.code not in zalo_codes.RENEW:
+            return reply
+        tokens = await self._keeper.rotate(tokens, self._api.renew)  # nothing was processed
+        return await request(tokens.access)
+
+    async def _ask_for(self, outgoing: Outgoing, access: str) -> Reply:
         if outgoing.content.channel == ZNS:
-            return await self._api.template(outgoing, tokens.access)
-        return await self._api.consult(outgoing, tokens.access)
+            return await self._api.template(outgoing, access)
+        return await self._api.consult(outgoing, access)
+
+    def _note_quota(self, channel: str, reply: Reply) -> None:
+        read = zalo_quotas.of_templates if channel == ZNS else zalo_quotas.of_answer
+        told, known = read(channel, reply.data.get("quota")), self._quotas.get(channel)
+        if told is not None and (known is None or told.remaining < known.remaining):  # answers come in any order
+            self._quotas[channel] = told
+
+    def _meant(self, reply: Reply) -> SendError:
+        """What the answer to a question means, where it is a refusal."""
+        meaning = zalo_codes.meaning(reply.code, reply.message)
+        return SendError(meaning.kind, reply.code, meaning.reason)
 
     def _check_open(self, channel: str) -> None:
         """Refuse without asking while the channel's quota is known to be used up."""
@@ -195,3 +261,20 @@ def _template_problems(content: Content) -> list[Problem]:
     if not content.parameters:
         problems.append(Problem("parameters", "a ZNS template carries at least one personal parameter; give them"))
     return problems
+
+
+_WHY = {
+    Misfit.MISSING: 'the template needs "{name}", and there is nothing to fill it with',
+    Misfit.TOO_LONG: '"{name}" is longer than the {longest} characters the template takes',
+    Misfit.TOO_SHORT: '"{name}" is shorter than the {shortest} characters the template wants',
+}
+
+
+def _length_problems(content: Content, template: Registered | None) -> list[Problem]:
+    """What Zalo would refuse with -1122 or -1124, found before anything is sent."""
+    found = None if template is None else template.length_misfit(content.parameters)
+    if found is None:
+        return []
+    parameter, misfit = found
+    told = _WHY[misfit].format(name=parameter.name, longest=parameter.longest, shortest=parameter.shortest)
+    return [Problem(misfit, told)]

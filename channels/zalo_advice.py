@@ -33,6 +33,8 @@ _WRITE_FIRST = "Hệ thống tự chuyển sang kênh tiếp theo, nếu chiến
 _WRITE_FIRST_EN = "The next channel is used by itself, where the campaign has one."
 _TEMPLATE = "Mở mẫu tin ở Zalo, sửa mẫu hoặc thông tin điền vào cho khớp, rồi gửi lại."
 _TEMPLATE_EN = "Look at the template at Zalo, make it and what fills it agree, and send it again."
+_FILL = "Sửa thông tin của người này trong danh sách, hoặc rút ngắn trong mẫu của chiến dịch, rồi gửi lại."
+_FILL_EN = "Mend what the list says of this person, or what fills the template, and send it again."
 _APPROVAL = "Chờ hoặc đề nghị Zalo duyệt mẫu tin, rồi gửi lại."
 _APPROVAL_EN = "Wait for Zalo's approval of the template, or ask for it, and send it again."
 _TEXT = "Sửa nội dung rồi gửi lại."
@@ -59,6 +61,14 @@ ADVICE: Final[Mapping[str, Advice]] = {
     "-216": _TOKEN,
     "-220": _TOKEN,
     "-14014": _TOKEN,
+    "no_token": Advice(
+        "Chưa ai nối ứng dụng với trang Zalo OA của đơn vị.", _AUTHORISE,
+        "Nobody has authorised the app for the OA yet.", _AUTHORISE_EN,
+    ),
+    "sealed_token": Advice(
+        "Không đọc được khoá đăng nhập Zalo đã lưu, vì khoá bảo vệ của hệ thống đã đổi.", _AUTHORISE,
+        "The stored tokens cannot be read: they were sealed with another secret key.", _AUTHORISE_EN,
+    ),
     # the moment
     "-32": Advice(
         "Gửi nhanh hơn mức Zalo cho phép nên phải chờ.", _BY_ITSELF,
@@ -173,6 +183,19 @@ ADVICE: Final[Mapping[str, Advice]] = {
     "-1124": Advice(
         "Một thông tin điền vào mẫu tin quá dài hoặc quá ngắn.", _TEMPLATE,
         "Something that fills the template is too long or too short.", _TEMPLATE_EN,
+    ),
+    # found here, before anything is sent: what Zalo would refuse with one of the three above
+    "param_missing": Advice(
+        "Thiếu một thông tin mà mẫu tin cần điền cho người này.", _FILL,
+        "Something the template needs is missing for this person.", _FILL_EN,
+    ),
+    "param_too_long": Advice(
+        "Một thông tin của người này dài hơn mức mẫu tin cho phép.", _FILL,
+        "Something of this person's is longer than the template takes.", _FILL_EN,
+    ),
+    "param_too_short": Advice(
+        "Một thông tin của người này ngắn hơn mức mẫu tin yêu cầu.", _FILL,
+        "Something of this person's is shorter than the template wants.", _FILL_EN,
     ),
     "-116": Advice(
         "Zalo không nhận nội dung này.", _TEXT,

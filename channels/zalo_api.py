@@ -29,9 +29,9 @@ class ZaloConfig(contract.Config):
     """Settings of a Zalo account: one app and one OA, for consultation messages and templates by phone alike.
 
     `refresh_token`: from an authorisation of the app made elsewhere, where the chain of tokens begins; none where it is
-    authorised from here. `receipts`: whether the OA
-    sends events of what was received; where it does not, `accepted` is the proof of consultation messages. `billable`:
-    whether somebody is written to whose last interaction is two to seven days ago, which costs.
+    authorised from here. `receipts`: whether the OA sends events of what was received; where it does not, `accepted` is
+    the proof of consultation messages. `billable`: whether somebody is written to whose last interaction is two to
+    seven days ago, which costs.
     """
 
     app_id: str = Field(pattern=r"^[0-9]+$")
@@ -62,11 +62,12 @@ class ZaloConfig(contract.Config):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What Zalo answered to a request it has read: `code` is "0" where it took it."""
+    """What Zalo answered to a request it has read: `code` is "0" where it took it; `items`: data that are a list."""
 
     code: str
     message: str
     data: Mapping[str, Any]
+    items: tuple[Mapping[str, Any], ...] = ()
 
 
 class ZaloApi:
@@ -92,6 +93,28 @@ class ZaloApi:
             "tracking_id": outgoing.key,
         }
         return await self._send(f"{self._config.business_url}/message/template", body, access, outgoing.lease)
+
+    async def template_info(self, template_id: str, access: str) -> Reply:
+        """What Zalo has on a registered template; raises SendError, never UNCERTAIN: a question changes nothing."""
+        return await self._ask(f"{self._config.business_url}/template/info/v2", {"template_id": template_id}, access)
+
+    async def template_quota(self, access: str) -> Reply:
+        """How many templates by phone the OA may still send today; raises SendError as `template_info` does."""
+        return await self._ask(f"{self._config.business_url}/message/quota", {}, access)
+
+    async def message_quota(self, access: str) -> Reply:
+        """What is left of the consultation messages in the OA's package; raises SendError as `template_info` does.
+
+        [M]: the filter and the list of assets in the answer are written from memory.
+        """
+        body = {"quota_owner": "OA", "product_type": "cs", "quota_type": "sub_quota"}
+        url, lease = f"{self._config.base_url}/v3.0/oa/quota/message", Lease.lasting(self._timeout)
+        raw, headers = json.dumps(body).encode(), {"access_token": access}
+        try:
+            answer = await http.post(self._open(), url, raw, headers, lease, http.JSON)
+        except SendError as error:
+            raise _only_asked(error) from None
+        return _told(answer)
 
     async def renew(self, stale: Tokens) -> Tokens:
         """The pair that follows `stale`, whose refresh token is thereby used up; raises SendError.
@@ -147,11 +170,32 @@ class ZaloApi:
             raise SendError(ErrorKind.UNCERTAIN, "", "Zalo's answer cannot be read; it may have taken the message")
         return reply
 
+    async def _ask(self, url: str, params: Mapping[str, str], access: str) -> Reply:
+        return _told(await http.get(self._open(), url, params, {"access_token": access}))
+
     def _open(self) -> ClientSession:
         if self._session is None:
             config = self._config
             self._session = http.open_session(timeout=self._timeout, connections=config.connections, proxy=config.proxy)
         return self._session
+
+
+def _told(answer: http.Answer) -> Reply:
+    """The answer to a question; raises SendError where it is none."""
+    if answer.status != 200:
+        meaning = zalo_codes.by_status(answer.status)
+        raise _only_asked(SendError(meaning.kind, "", meaning.reason))
+    reply = _reply(answer.text)
+    if reply is None:
+        raise SendError(ErrorKind.TRANSIENT, "", "Zalo's answer cannot be read")
+    return reply
+
+
+def _only_asked(error: SendError) -> SendError:
+    """What went wrong with a question: no message can have left by it."""
+    if error.kind is not ErrorKind.UNCERTAIN:
+        return error
+    return SendError(ErrorKind.TRANSIENT, "", "Zalo does not answer now")
 
 
 def _object(text: str) -> Mapping[str, Any] | None:
@@ -173,7 +217,8 @@ def _reply(text: str) -> Reply | None:
     if found is None or not _code(found):
         return None
     data, message = found.get("data"), found.get("message")
-    return Reply(_code(found), str(message or ""), data if isinstance(data, dict) else {})
+    items = tuple(one for one in data if isinstance(one, dict)) if isinstance(data, list) else ()
+    return Reply(_code(found), str(message or ""), data if isinstance(data, dict) else {}, items)
 
 
 def _tokens(answer: http.Answer) -> Tokens:

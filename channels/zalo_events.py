@@ -17,7 +17,12 @@ from channels.zalo_signature import moment
 
 _OUR_KEY = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _WRITTEN = "user_send_"
+_CLICKED = "user_click_"
+"""Zalo names some of a user's clicks, on buttons and on the menu; those it may still name begin so too [M]."""
+_NO_BUTTON = frozenset({"user_click_link"})
+"""A link that is followed leads out of Zalo: it opens no window."""
 _RECEIPTS = frozenset({"user_received_message", "user_seen_message"})
+_CALLS_USER = "oa_call_user"
 log = logging.getLogger(__name__)
 
 
@@ -39,8 +44,8 @@ class _Told:
 
     @property
     def oa(self) -> str:
-        """The OA that a user has turned to; "" where the event does not say."""
-        return self.text("oa_id") or self.text("recipient", "id")
+        """The OA that a user has turned to, or that has called them; "" where the event does not say."""
+        return self.text("oa_id") or self.text("sender" if self.name == _CALLS_USER else "recipient", "id")
 
     def key(self, who: str) -> str:
         """The key of an event without a message id: equal for a repetition, and it tells nobody's id."""
@@ -62,13 +67,21 @@ def parse(request: WebhookRequest, secret: str, oa_id: str) -> list[Event]:
         raise ValueError("an event of Zalo is an object with an event_name")
     name = fields["event_name"]
     told = _Told(name, fields, moment(fields.get("timestamp")) or request.received_at, secret)
-    reader = _written if name.startswith(_WRITTEN) else _READERS.get(name)
+    reader = _reader(name)
     if reader is None:
         return []
     if name not in _RECEIPTS and told.oa not in ("", oa_id):
         log.warning("an event is about another OA: give each OA an app of its own, or mend oa_id")
         return []
     return reader(told)
+
+
+def _reader(name: str) -> Callable[[_Told], list[Event]] | None:
+    if name.startswith(_WRITTEN):
+        return _written
+    if name in _READERS or not name.startswith(_CLICKED) or name in _NO_BUTTON:
+        return _READERS.get(name)
+    return _touched
 
 
 def _received(told: _Told) -> list[Event]:
@@ -128,8 +141,27 @@ def _clicked(told: _Told) -> list[Event]:
     return [Touched(told.key(who), told.at, sender=who)]
 
 
+def _touched(told: _Told) -> list[Event]:
+    """Somebody clicked; nothing where the event does not say who."""
+    who = _who(told)
+    return [Touched(told.key(who), told.at, sender=who)] if who else []
+
+
+def _called(told: _Told) -> list[Event]:
+    """A call between a user and the OA has ended: an interaction where the two have spoken, nothing where not."""
+    spoken = told.text("talk_time")
+    who = told.text("user_id") or ("" if told.name == _CALLS_USER else told.text("sender", "id"))
+    if not who or not spoken.isascii() or not spoken.isdigit() or not spoken.strip("0"):
+        return []
+    return [Touched(told.key(who), told.at, sender=who)]
+
+
+def _who(told: _Told) -> str:
+    return told.text("follower", "id") or told.text("sender", "id") or told.text("user_id")
+
+
 def _follower(told: _Told) -> str:
-    who = told.text("follower", "id") or told.text("sender", "id") or told.text("user_id")
+    who = _who(told)
     if not who:
         raise ValueError("this event of Zalo says who it is about")
     return who
@@ -147,4 +179,7 @@ _READERS: Final[Mapping[str, Callable[[_Told], list[Event]]]] = {
     "follow": _followed,
     "unfollow": _left,
     "user_click_response_button": _clicked,
+    # [M]: what tells a call that was taken from one that was not is written from memory.
+    "user_call_oa": _called,
+    _CALLS_USER: _called,
 }

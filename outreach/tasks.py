@@ -77,7 +77,7 @@ class Hints:
         return True
 
     def keep_fresh(self) -> bool:
-        """Hint that tokens be renewed before they end, unless a hint is on its way."""
+        """Hint that tokens be renewed before they end, and quotas read, unless a hint is on its way."""
         if not self._client.set(_FRESHNESS, 1, nx=True, ex=_HINT_LIVES):
             return False
         self._send(KEEP_FRESH, Lane.REPLY)
@@ -145,6 +145,7 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
     def keep_fresh() -> None:
         _quietly(hints.freshening)
         sending().freshness.keep()
+        sending().metering.read()
 
     @app.task(name=POLL, bind=False, shared=False)  # type: ignore[untyped-decorator]
     def poll() -> None:

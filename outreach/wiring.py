@@ -24,6 +24,7 @@ from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.freshness import Freshness
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.marking import with_secrets
+from outreach.dispatch.metering import Metering
 from outreach.dispatch.recovery import Recovery
 from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
@@ -95,6 +96,7 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, found.database_url, engine, client, keys, clock, accounts),
         receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.advisers),
+        makers=accounts.makers,
     )  # fmt: skip
 
 
@@ -182,7 +184,8 @@ def _sending(
     confirming = Confirming(
         engine, Buckets(client), loop, accounts.known, keys, clock, child, float(chosen.lease_seconds)
     )
-    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming)
+    metering = Metering(engine, loop, accounts.known, clock)
+    return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming, metering)
 
 
 def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:

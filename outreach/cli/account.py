@@ -9,19 +9,17 @@ from zoneinfo import ZoneInfo
 import redis
 import typer
 
-from outreach.cli import account_test, account_trial
+from outreach.cli import account_authorise, account_test, account_trial
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, print_table, say
 from outreach.cli.session import Session, acting, session_of
-from outreach.dispatch.accounts_file import load_accounts
-from outreach.dispatch.authorising import ask_permission, complete
-from outreach.dispatch.vault import Vaults
 from outreach.dispatch.windows import Windows
 from outreach.domain.circuits import Circuit, Tally
 from outreach.domain.errors import NotFound
 from outreach.domain.mistakes import unknown
+from outreach.domain.quotas import Quota
 from outreach.runtime import Runtime
-from outreach.store import accounts, bounces, campaigns, circuits, moves
+from outreach.store import accounts, bounces, campaigns, circuits, moves, quotas
 from outreach.store.circuits import Standing
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -34,13 +32,17 @@ def group() -> None:
 
 app.add_typer(account_trial.app, name="trial")
 app.add_typer(account_test.app)
+app.add_typer(account_authorise.app)
 
 
 @app.command("list", epilog="Example: outreach account list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """The accounts of accounts.toml: limits, health of the last half minute, and which wait for somebody."""
     session = session_of(context)
+    known = _quotas(session.runtime())
     listed = _accounts(session)
+    for one in listed:
+        one["quotas"] = [_quota_json(quota) for quota in known.get(one["name"], [])]
     if as_json:
         print_json({"accounts": listed})
         return
@@ -56,10 +58,31 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             f"{one['share_failed']:.0%}",
             f"{one['seconds']:.1f} s",
             one["waiting"],
+            "\n".join(quota.told(zone) for quota in known.get(one["name"], [])),
         )
         for one in listed
     ]
-    print_table("", ("account", "channels", "provider", "rate", "VND", "state", "failed", "slowest", "waiting"), rows)
+    columns = ("account", "channels", "provider", "rate", "VND", "state", "failed", "slowest", "waiting")
+    if known:
+        print_table("", (*columns, "quota"), rows)
+    else:
+        print_table("", columns, [row[:-1] for row in rows])
+
+
+def _quotas(runtime: Runtime) -> dict[str, list[Quota]]:
+    """What is known of the quotas of the accounts, by account."""
+    found: dict[str, list[Quota]] = {}
+    with runtime.engine.connect() as connection:
+        for quota in quotas.read(connection, list(runtime.accounts)):
+            found.setdefault(quota.account, []).append(quota)
+    return found
+
+
+def _quota_json(quota: Quota) -> dict[str, Any]:
+    return {
+        "channel": str(quota.channel), "remaining": quota.remaining, "total": quota.total, "daily": quota.daily,
+        "read_at": quota.read_at,
+    }  # fmt: skip
 
 
 def _state(one: Mapping[str, Any], zone: ZoneInfo) -> str:
@@ -118,33 +141,6 @@ def _window(runtime: Runtime, name: str) -> Tally:
         return Windows(runtime.redis).read(name)
     except redis.RedisError:
         return Tally()
-
-
-@app.command(epilog="Example: outreach account authorise zalo-tinh")
-def authorise(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The account.")],
-    redirect: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where the provider sends you on to; default: the public address.")
-    ] = "",
-    who: As = None,
-) -> None:
-    """Let the app write for a Zalo Official Account, also after its tokens were lost; puts it back into service."""
-    session = session_of(context)
-    runtime, settings = session.runtime(), session.settings()
-    if name not in runtime.accounts:
-        raise NotFound(unknown("account", name, runtime.accounts))
-    known = load_accounts(settings.accounts_file, timeout=settings.send_timeout_seconds)
-    vaults = Vaults(runtime.engine, runtime.keys, journals=settings.data_dir / "tokens")
-    asked = ask_permission(known.makers[name], name, redirect or settings.public_url)
-    say("1. Mở địa chỉ này trong trình duyệt, đăng nhập bằng tài khoản quản trị OA và bấm Cho phép:")
-    say(asked.address)
-    say("2. Sao chép địa chỉ trang mà trình duyệt được chuyển tới, rồi dán vào đây (trong vòng vài phút).")
-    complete(asked, vaults, typer.prompt("Địa chỉ", hide_input=True))
-    with runtime.engine.begin() as connection:
-        accounts.resume(connection, name)
-        campaigns.note(connection, who=acting(who), action="authorise account", what=name)
-    say(f"{name}: đã được cấp quyền và hoạt động trở lại.")
 
 
 @app.command(epilog="Example: outreach account resume sms-main")

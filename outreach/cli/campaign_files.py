@@ -11,7 +11,9 @@ import typer
 
 from outreach.cli.options import As, Json
 from outreach.cli.output import local, print_json, print_table, say, warn
+from outreach.cli.registered import ask_about, tell, to_json, used_in
 from outreach.cli.session import acting, session_of
+from outreach.dispatch.template_check import Used, Verdict
 from outreach.domain.definition import Definition, campaign_schema, load_definition
 from outreach.domain.errors import OutreachError
 from outreach.domain.mistakes import Mistake
@@ -31,29 +33,40 @@ app = typer.Typer(add_completion=False)
 def check(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Campaign files.")],
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask Zalo too about the registered templates, as submit and launch do.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look for mistakes: all of them at once, each as `file:line: what`; ends with 1 where there are any."""
-    settings = session_of(context).settings()
+    session = session_of(context)
+    settings = session.settings()
     known = _segments(settings)
     templates = TemplateFolder(settings.templates_dir)
     errors: list[Mistake] = list(known.errors)
     warnings: list[str] = []
+    used: list[Used] = []
     for file in files:
         read = load_definition(file, segments=known.segments, templates=templates)
         errors += read.errors
         if read.definition is not None and not read.errors:
             sources = _sources(read.definition, templates)
             warnings += [f"{file}: {text}" for text in sample_warnings(read.definition, sources)]
+            used += used_in(read.definition, sources)
     for text in warnings:
         warn(text)
+    verdict = ask_about(session.runtime(), used) if online else Verdict()
+    tell(verdict)
     if as_json:
-        print_json({"ok": not errors, "errors": [asdict(error) for error in errors], "warnings": warnings})
+        found = {"ok": not errors and not verdict.errors, "errors": [asdict(error) for error in errors]}
+        asked = {"registered_templates": to_json(verdict)} if online else {}
+        print_json({**found, "warnings": warnings, **asked})
     else:
-        for error in errors:
-            typer.echo(str(error))
-    if errors:
-        say(f"{len(errors)} {'mistake' if len(errors) == 1 else 'mistakes'}")
+        for line in (*errors, *verdict.errors):
+            typer.echo(str(line))
+    mistakes = len(errors) + len(verdict.errors)
+    if mistakes:
+        say(f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'}")
         raise typer.Exit(1)
     say(f"{len(files)} {'file' if len(files) == 1 else 'files'} without a mistake")
 

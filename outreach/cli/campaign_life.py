@@ -11,8 +11,11 @@ import typer
 from outreach.cli.campaign_forecast import forecast_json, foreseen, show
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, local, print_json, print_table, say, warn
+from outreach.cli.registered import Unchecked, must_fit, to_json, used_in
 from outreach.cli.session import Session, acting, session_of
+from outreach.dispatch.template_check import Used, Verdict
 from outreach.domain.definition import Definition
+from outreach.domain.frozen import Frozen
 from outreach.domain.lifecycle import CampaignAction, CampaignState, after
 from outreach.domain.states import DeliveryState
 from outreach.domain.trial import accounts_in_trial, notices
@@ -30,15 +33,19 @@ _OUT = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.READ, Del
 
 
 @app.command(epilog="Example: outreach campaign submit thong-bao-dich-vu-cong --as staff@example.vn")
-def submit(context: typer.Context, slug: Slug, who: As = None, as_json: Json = False) -> None:
-    """Hand the newest version in for approval."""
+def submit(
+    context: typer.Context, slug: Slug, unchecked: Unchecked = False, who: As = None, as_json: Json = False
+) -> None:
+    """Hand the newest version in for approval; providers are asked whether their templates (ZNS) take its texts."""
     session = session_of(context)
     runtime = session.runtime()
+    verdict = Verdict() if unchecked else must_fit(runtime, _registered(runtime, slug, newest=True))
     state = actions.submit(runtime.engine, slug, who=acting(who))
     trial = definition_of(runtime, slug, newest=True).trial
     tell_trial(session, slug, newest=True)
     if as_json:
-        print_json({"campaign": slug, "state": str(state), "trial": trial})
+        told = {"campaign": slug, "state": str(state), "trial": trial}
+        print_json(told | {"registered_templates": to_json(verdict)})
     say(f"{slug} is {state}; next: a second person: outreach campaign approve {slug} --as EMAIL")
 
 
@@ -81,10 +88,19 @@ def _leaves_trial(runtime: Runtime, slug: str, figures: Forecast) -> str:
 
 def definition_of(runtime: Runtime, slug: str, *, newest: bool = False) -> Definition:
     """The campaign as it is approved (or stands in its newest version)."""
+    return _frozen(runtime, slug, newest=newest).definition
+
+
+def _frozen(runtime: Runtime, slug: str, *, newest: bool) -> Frozen:
     with runtime.engine.connect() as connection:
         campaign = campaigns.get(connection, slug)
         n = campaign.version if newest else campaign.approved_version or campaign.version
-        return read_version(connection, slug, n, campaign.shift_days).definition
+        return read_version(connection, slug, n, campaign.shift_days)
+
+
+def _registered(runtime: Runtime, slug: str, *, newest: bool = False) -> list[Used]:
+    frozen = _frozen(runtime, slug, newest=newest)
+    return used_in(frozen.definition, frozen.templates)
 
 
 def tell_trial(session: Session, slug: str, *, newest: bool = False) -> None:
@@ -123,6 +139,7 @@ def launch(
         typer.Option("--starting", metavar="DATE", formats=["%Y-%m-%d"], help="Move all dates, to start on this day."),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why: needed where it has emergency messages.")] = "",
+    unchecked: Unchecked = False,
     who: As = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -134,6 +151,7 @@ def launch(
         _must_be_approved(runtime, slug)
     first_day = None if starting is None else starting.date()
     prepared = actions.prepare_launch(runtime.engine, slug, runtime.clock, starting=first_day)
+    verdict = Verdict() if unchecked else must_fit(runtime, _registered(runtime, slug))
     if prepared.overdue:
         say(f"{prepared.overdue:,} of {len(prepared.calendar):,} runs are overdue: they will be expired, not sent")
     tell_trial(session, slug)
@@ -147,7 +165,8 @@ def launch(
     if as_json:
         calendar = [{"at": moment, "message": message} for moment, message in prepared.calendar]
         extra = {"shift_days": prepared.shift_days, "overdue": prepared.overdue, "trial": prepared.trial}
-        print_json({"campaign": slug, "state": str(state), **extra, "calendar": calendar})
+        asked = {"registered_templates": to_json(verdict)}
+        print_json({"campaign": slug, "state": str(state), **extra, "calendar": calendar, **asked})
     kind = " in trial mode" if prepared.trial else ""
     say(f"{slug} is {state}{kind}; outreach campaign status {slug} --watch shows how far it is")
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import redis
 from sqlalchemy import Engine
@@ -20,13 +21,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from outreach.cli.session import Session
 from outreach.dispatch.child import Child, myself, proven_dead
 from outreach.dispatch.freshness import LOST
+from outreach.dispatch.vault import NO_TOKEN, SEALED_TOKEN
 from outreach.domain.circuits import Circuit
 from outreach.domain.errors import OutreachError
 from outreach.domain.lifecycle import CampaignState
+from outreach.domain.quotas import Quota
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, polls, trial, units
+from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, polls, quotas, trial, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
@@ -228,6 +231,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         now = runtime.clock.now()
         tests = len(trial.listed(connection))
         in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
+        left = quotas.read(connection, list(runtime.accounts))
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
         yield _good("accounts", ", ".join(sending))
@@ -238,6 +242,9 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
+    for name in runtime.authorising().missing():
+        if name not in out:
+            yield Check(f"account {name}", Finding.BROKEN, "nobody has authorised it yet", mending(name, NO_TOKEN))
     yield from _asked(asked.values(), now)
     for one_held in held.values():
         what = (
@@ -245,6 +252,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
             " person has looked"
         )
         yield Check(f"bounces of {one_held.account}", Finding.DOUBTFUL, what, "outreach bounces held list")
+    yield from _quotas(left, runtime.settings.zone, now)
     for one in standings.values():
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
             why = f"its provider does not work ({one.cause})"
@@ -276,10 +284,22 @@ def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:
             yield Check(f"mail of {one.name}", Finding.DOUBTFUL, what, "look at SPF, DKIM, DMARC and the server's name")
 
 
+def _quotas(known: Iterable[Quota], zone: ZoneInfo, now: datetime) -> Iterator[Check]:
+    """What providers still take, as they last said."""
+    for one in known:
+        name, what = f"quota of {one.account}", one.told(zone)
+        today = now.astimezone(zone).date()
+        if one.nearly_used and one.left_on(today, zone) == one.remaining:
+            yield Check(name, Finding.DOUBTFUL, what, "spread what is due, use another channel, or ask for more")
+        else:
+            yield _good(name, what)
+
+
 def mending(name: str, code: str) -> str:
     """What brings a paused account back: a lost token by another authorisation, the rest once it is mended."""
-    if code == LOST:
-        return f"authorise the app again: outreach account authorise {name}"
+    if code in (LOST, NO_TOKEN, SEALED_TOKEN):
+        again = "" if code == NO_TOKEN else " again"
+        return f"authorise the app{again}: outreach account authorise {name}"
     return f"mend that, then: outreach account resume {name}"
 
 

@@ -12,14 +12,19 @@ import redis
 import typer
 
 from outreach.cli.output import print_json, say, warn
+from outreach.cli.registered import must_fit
 from outreach.cli.session import Session
 from outreach.cli.template_preview import contact_named
 from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.template_check import Used, filled
 from outreach.domain.accounts import Account
 from outreach.domain.addresses import masked
+from outreach.domain.composing import compose
 from outreach.domain.errors import NotFound, OutreachError
+from outreach.domain.frozen import Frozen
 from outreach.domain.mistakes import unknown
 from outreach.domain.recipient import Recipient
+from outreach.domain.rendering import RenderError
 from outreach.domain.sample_recipient import sample_recipient
 from outreach.domain.states import RANK, DeliveryState, Reason
 from outreach.domain.template_source import TemplateSource
@@ -91,6 +96,8 @@ NOTHING_ON_AIR = (
 def try_it(session: Session, test: Test, waiting: Waiting, *, who: str, as_json: bool) -> None:
     """Send a test, follow it and tell what came of it; ends with 1 where it did not go well."""
     runtime = session.runtime()
+    if test.channel is Channel.ZALO_ZNS:
+        must_fit(runtime, _registered(session, test), {test.account.name: test.account})
     if test.mark and test.channel is Channel.ZALO_ZNS:
         say("a registered template cannot be marked: it goes out as it is")
     elif test.mark and test.channel is Channel.SMS:
@@ -109,6 +116,16 @@ def try_it(session: Session, test: Test, waiting: Waiting, *, who: str, as_json:
     _tell(sent, found, sender, waiting, language)
     if found.state not in _GONE_WELL:
         raise typer.Exit(1)
+
+
+def _registered(session: Session, test: Test) -> list[Used]:
+    """The registered template as the test's recipient gets it; none where it cannot be made: sending says why."""
+    frozen = Frozen(test.definition, {test.message: test.source}, {})
+    try:
+        made = compose(frozen, test.message, test.channel, test.who, today=session.today())
+    except RenderError:
+        return []
+    return [filled(test.what, made.template_id, made.parameters)]
 
 
 def _told(sent: Sent, shown: str, found: TestState, sender: str, seconds: float) -> dict[str, Any]:

@@ -9,33 +9,47 @@ import typer
 
 from outreach.cli.output import say
 from outreach.cli.parts import Host, Port, Workers
+from outreach.cli.sandbox import need_options
 from outreach.cli.session import Session, session_of
+from outreach.domain.errors import OutreachError
 from outreach.local import up as local
 from outreach.local.embedded import Servers
 from outreach.local.supervisor import Supervisor
 from outreach.settings import Settings
 
 app = typer.Typer(add_completion=False)
+_OURS = frozenset({"--data", "--host", "--http-port", "--smtp-port", "--imap-port"})
+"""Options of the simulator that are not the user's here."""
 _SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP, _SANDBOX_RATE = 8977, 8978, 8979, 100
 
 
-@app.command(epilog="Example: outreach up --sandbox")
+@app.command(
+    epilog="Example: outreach up --sandbox --fail 429:1% --latency 80ms±20ms --lost-receipts 2% --late-receipts 2%:30s",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 def up(
     context: typer.Context,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = None,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Run the provider simulator too, and send to it if there are no accounts.")
+        bool,
+        typer.Option(
+            "--sandbox",
+            help="Run the provider simulator too, and send to it if there are no accounts."
+            " Options of `outreach sandbox` may follow: see its --help.",
+        ),
     ] = False,
 ) -> None:
     """Run everything on this machine: servers, web, scheduler, workers. Ctrl-C stops it, resending nothing."""
+    if context.args and not sandbox:
+        raise typer.BadParameter(f"{context.args[0]} is none of ours; options of the simulator need --sandbox")
     session = session_of(context)
     settings = session.settings()
     port = port or local.free_port()
     local.need_port(host, port, "the web")
     outside = _public_url(settings, port)
-    simulator = _sandbox(settings, outside or settings.public_url) if sandbox else None
+    simulator = _sandbox(settings, outside or settings.public_url, tuple(context.args)) if sandbox else None
     servers, embedded = local.acquire(settings, say)
     try:
         _prepare(session, settings, servers)
@@ -60,11 +74,15 @@ def up(
             embedded.release()
 
 
-def _sandbox(settings: Settings, public_url: str) -> local.SandboxPart:
+def _sandbox(settings: Settings, public_url: str, options: tuple[str, ...]) -> local.SandboxPart:
+    own = next((one for one in options if one.partition("=")[0] in _OURS), None)
+    if own is not None:
+        raise OutreachError(f"sandbox: {own.partition('=')[0]} is chosen by `outreach up`; leave it out")
+    need_options(settings.data_dir / "sandbox", options)
     for port in (_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP):
         local.need_port("127.0.0.1", port, "the sandbox")
     simulator = local.SandboxPart(
-        settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP, public_url=public_url, imap_port=_SANDBOX_IMAP
+        settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP, options, public_url, imap_port=_SANDBOX_IMAP
     )
     if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
         say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")

@@ -22,10 +22,12 @@ from channels.abilities import SendingMany
 from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
+from outreach.dispatch.fitting import fitting
 from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, Told, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, Unready
+from outreach.dispatch.metering import note
 from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
 from outreach.dispatch.purse import Purse
 from outreach.dispatch.recording import Recorder
@@ -120,6 +122,7 @@ class Dispatcher:
         finally:
             if flight is not None:
                 self._settle(account, self._told(account, flight))
+            note(self.engine, account.name, adapter, self.clock)
         return done
 
     def _next_flight(
@@ -247,7 +250,8 @@ class Dispatcher:
                 changes.append(unrenderable(claim, self.child, made.code))
             else:
                 ready.append(made)
-        return ready, changes
+        ready, misfits = fitting(self.loop, adapter, ready)
+        return ready, [*changes, *(unrenderable(one.claimed, self.child, one.code) for one in misfits)]
 
     def _versions(self, runs: Mapping[int, OpenRun]) -> dict[int, Frozen]:
         return {number: kept_version(run.digest, run.shift_days) or self._read(run) for number, run in runs.items()}

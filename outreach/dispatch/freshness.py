@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from channels.abilities import TokenHolder
 from channels.contract import ErrorKind, SendError
 from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.vault import NO_TOKEN, SEALED_TOKEN
 from outreach.domain.accounts import Account
 from outreach.store import accounts as account_store
 
@@ -50,14 +51,15 @@ class Freshness:
         try:
             renewed = self.loop.submit(self._renewed(name)).result()
             with self.engine.begin() as connection:
-                if account_store.resume_renewed(connection, name, code=LOST):
+                if account_store.resume_renewed(connection, name, lost=[LOST, SEALED_TOKEN], none=[NO_TOKEN]):
                     log.warning("account resumed: account=%s its tokens were found", name)
             return renewed
         except SendError as error:
             if error.kind is ErrorKind.MISCONFIGURED:
                 with self.engine.begin() as connection:
-                    account_store.pause(connection, name, code=error.code, reason=error.reason)
-                log.error("account paused: account=%s code=%s reason=%s", name, error.code, error.reason)
+                    out = account_store.pause_unless_out(connection, name, code=error.code, reason=error.reason)
+                if out:
+                    log.error("account paused: account=%s code=%s reason=%s", name, error.code, error.reason)
             else:
                 log.warning("tokens were not renewed: account=%s reason=%s", name, error.reason)
         except Exception as error:  # one account's trouble is not the others'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from channels.contract import Accepted, ErrorKind, SendError
 from outreach.dispatch.resending import resend_until
@@ -19,8 +19,8 @@ class Outcome:
     """The delivery's change, and what else follows from it.
 
     `opted_out`: suppress the address. `hard_bounce`: there is nobody at it. `hold`: let the account rest this long.
-    `broken`: (code, reason) for which the account is paused until a person mends it. `window_closed`: the provider says
-    that the address was not in touch for too long.
+    `broken`: (code, reason) for which the account is paused until a person mends it. `window_closed`: when the attempt
+    began (by the database's clock) of which the provider says that the address was not in touch for too long.
     """
 
     change: Change
@@ -28,7 +28,7 @@ class Outcome:
     hard_bounce: bool = False
     hold: timedelta | None = None
     broken: tuple[str, str] | None = None
-    window_closed: bool = False
+    window_closed: datetime | None = None
 
 
 def outcome(
@@ -87,7 +87,7 @@ def _failed(claimed: Claimed, account: Account, error: SendError, child: int, sp
             return Outcome(change, opted_out=True)
         case ErrorKind.WINDOW_CLOSED:
             change = _change(claimed, child, DeliveryState.FAILED, reason=Reason.WINDOW_CLOSED, code=code)
-            return Outcome(change, window_closed=True)
+            return Outcome(change, window_closed=claimed.sent_after)
         case ErrorKind.REJECTED:
             change = _change(claimed, child, DeliveryState.FAILED, reason=Reason.REJECTED, code=code)
             return Outcome(change, hard_bounce=error.hard_bounce)

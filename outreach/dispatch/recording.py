@@ -77,7 +77,11 @@ class Recorder:
         heirs.take_over(connection, deliveries.recipients(connection, unmade), now=now)
         refused = [(one.change.run, one.change.delivery) for one in outcomes if one.opted_out]
         suppressions.suppress_deliveries(connection, refused, reason=Reason.OPTED_OUT, source=account.name)
-        shut = [(one.change.run, one.change.delivery) for one in outcomes if one.window_closed]
+        shut = [
+            (one.change.run, one.change.delivery, one.window_closed)
+            for one in outcomes
+            if one.window_closed is not None
+        ]
         interactions.refused(connection, shut, now)
         if RETURNING.intersection(account.channels):
             self._returns(connection, outcomes, moved, account, now)

@@ -31,6 +31,11 @@ log = logging.getLogger(__name__)
 Refresh = Callable[[Tokens], Awaitable[Tokens]]
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 """When a pair ended that is only a configured refresh token."""
+NO_TOKEN = "no_token"  # noqa: S105
+SEALED_TOKEN = "sealed_token"  # noqa: S105
+"""The vault's own codes, for an account that has no pair or whose pair nobody can open: an authorisation mends both."""
+_NONE = Tokens("", "", LONG_AGO)
+"""What a first authorisation follows."""
 _UNAUTHORISED = "nobody has authorised the app for this account yet: run `outreach account authorise"
 _ENDING = timedelta(minutes=2)
 """A remembered pair that ends sooner is read again: somebody may have renewed it."""
@@ -116,7 +121,7 @@ class AccountVault:
             try:
                 before = self._opened(stored)
             except SendError:
-                before = Tokens("", "", LONG_AGO)
+                before = _NONE
             fresh = await exchange()
             self._journal.keep(before, fresh)
             await asyncio.to_thread(self._store, connection, stored, fresh, before)
@@ -209,20 +214,27 @@ class AccountVault:
         return connection
 
     def _opened(self, stored: StoredTokens | None) -> Tokens:
-        """The stored pair; or the configured token, where it is one that this chain has not seen yet."""
+        """The stored pair; or the configured token, where it is one that this chain has not seen yet.
+
+        Where neither is there, a first pair that was won and never stored follows nothing.
+        """
         marks = {mark for _, mark in self._keys.fingerprints(self._label)}
-        if stored is None or (self._first and marks.isdisjoint(stored.seeds)):
-            if not self._first:
-                raise SendError(ErrorKind.MISCONFIGURED, "", f"{_UNAUTHORISED} {self._account}`")
+        if self._first and (stored is None or marks.isdisjoint(stored.seeds)):
             return Tokens("", self._first, LONG_AGO)
+        if stored is None:
+            if self._journal.successor(_NONE) is not None:
+                return _NONE
+            raise SendError(ErrorKind.MISCONFIGURED, NO_TOKEN, f"{_UNAUTHORISED} {self._account}`")
         try:
             pair = json.loads(self._keys.open(stored.sealed, stored.key_version))
         except OutreachError:
             pair = None
+        if pair is None and self._journal.successor(_NONE) is not None:
+            return _NONE
         if pair is None:
             raise SendError(
-                ErrorKind.MISCONFIGURED, "", "the stored tokens were sealed with another secret key: restore it, or"
-                " authorise the app again: `outreach account authorise NAME`",
+                ErrorKind.MISCONFIGURED, SEALED_TOKEN, "the stored tokens were sealed with another secret key: restore"
+                " it, or authorise the app again: `outreach account authorise NAME`",
             )  # fmt: skip
         return Tokens(pair["access"], pair["refresh"], stored.expires_at)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
@@ -14,15 +14,17 @@ from outreach.domain.definition.parts import Message
 from outreach.domain.frozen import Frozen
 from outreach.domain.hours import earliest_send
 from outreach.domain.lifecycle import RunState
+from outreach.domain.quotas import shortages
 from outreach.domain.schedule import BeforeCase
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import SERVED_BY_ANOTHER, DeliveryState
 from outreach.domain.template_samples import sample_warnings
 from outreach.domain.trial import accounts_in_trial
+from outreach.domain.words import Channel
 from outreach.planning.costs import EXACT_UP_TO, estimate
 from outreach.planning.planner import gather, plan_steps, segment_today
 from outreach.planning.samples import Sample, draw_samples
-from outreach.store import audiences, segments, tallies
+from outreach.store import audiences, quotas, segments, tallies
 from outreach.store.runs import Run
 
 _FAR = timedelta(days=3650)
@@ -34,6 +36,7 @@ class Foreseen:
 
     `left_out` counts people nothing would go to, by reason, as of the last channel tried for them; `shared` those
     served with another's message or by a loudspeaker. `leaves_at`: when the first run may leave, after open hours.
+    `by_account`: as `by_channel`, by channel and the account it would go through.
     """
 
     message: str
@@ -52,6 +55,7 @@ class Foreseen:
     last_at: datetime | None
     leaves_at: datetime | None = None
     samples: tuple[Sample, ...] = field(default=(), repr=False)
+    by_account: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,32 @@ def forecast(
         _message(engine, frozen, message, accounts, now, dates.get(message.id, []), sample)
         for message in frozen.definition.messages
     ]
+    with engine.connect() as connection:
+        known = quotas.read(connection, list(accounts))
+    warnings += shortages(known, _needs(frozen, foreseen, dates, now), frozen.definition.zone)
     trial_accounts = accounts_in_trial(frozen.definition, accounts)
     return Forecast(tuple(foreseen), warnings, frozen.definition.trial, trial_accounts)
+
+
+def _needs(
+    frozen: Frozen, foreseen: Sequence[Foreseen], dates: Mapping[str, list[datetime]], now: datetime
+) -> dict[tuple[str, Channel, date], int]:
+    """Messages by account, channel and the local day they may leave; reminders by cases are not foreseen by the day.
+
+    Of a calendar that is past, and would be launched shifted, the days are taken as they stand.
+    """
+    zone = frozen.definition.zone
+    needs: dict[tuple[str, Channel, date], int] = {}
+    for one in foreseen:
+        message = frozen.definition.message(one.message)
+        moments = [max(at, now) if at + message.not_after > now else at for at in dates.get(one.message, [])]
+        days = [earliest_send(message.message_class, at, zone).astimezone(zone).date() for at in moments]
+        for channel, rows_by_account in one.by_account.items():
+            for account, rows in rows_by_account.items():
+                for day in days:
+                    place = (account, Channel(channel), day)
+                    needs[place] = needs.get(place, 0) + rows
+    return needs
 
 
 def _dates(frozen: Frozen, now: datetime) -> dict[str, list[datetime]]:
@@ -144,16 +172,19 @@ def _message(
         samples = draw_samples(connection, run, frozen, accounts, target=target)
         transaction.rollback()
     by_channel: dict[str, int] = {}
-    for channel, _, state, _, rows in tally:
+    by_account: dict[str, dict[str, int]] = {}
+    for channel, account, state, _, rows in tally:
         if state == DeliveryState.PLANNED:
             by_channel[channel] = by_channel.get(channel, 0) + rows
+            through = by_account.setdefault(channel, {})
+            through[account] = through.get(account, 0) + rows
     return Foreseen(
         message=message.id, title=message.title, audience=audience, by_channel=by_channel, left_out=left_out,
         shared=sum(rows for *_, reason, rows in tally if reason in SERVED_BY_ANOTHER),
         parts=figures.parts, cost=figures.cost, cost_low=figures.low, cost_high=figures.high, exact=figures.exact,
         occurrences=len(dates), first_at=dates[0] if dates else None, last_at=dates[-1] if dates else None,
         leaves_at=earliest_send(run.message_class, dates[0], frozen.definition.zone) if dates else None,
-        samples=samples,
+        samples=samples, by_account=by_account,
     )  # fmt: skip
 
 

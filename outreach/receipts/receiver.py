@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 _RETRY = timedelta(minutes=1)
 _PATIENCE = timedelta(days=7)
+_ROUND = 500
+"""Kept receipts applied in one transaction."""
+_MOST_ROUNDS = 20
+"""Rounds of one call: where receipts outrun their records, more come in ten seconds than one round takes."""
 _LONGEST_NAME = 500
 """Characters of what a provider calls an event or a message: the database cannot look up names without bound."""
 _OUT_OF_ORDER = ("08", "53", "57", "58")
@@ -144,8 +148,13 @@ class Receiver:
 
     def replay(self) -> int:
         """Apply kept events whose delivery was not known when they came, or that failed; returns how many."""
-        with self.engine.begin() as connection:
-            receipts = self._replay_all(connection, [self._readable(one) for one in events.now_known(connection)])
+        receipts = 0
+        for _ in range(_MOST_ROUNDS):
+            with self.engine.begin() as connection:
+                known = events.now_known(connection, limit=_ROUND)
+                receipts += self._replay_all(connection, [self._readable(one) for one in known])
+            if len(known) < _ROUND:
+                break
         with self.engine.begin() as connection:
             failed = events.to_retry(connection, now=self.clock.now())
             return receipts + sum(self._retry_one(connection, one) for one in failed)

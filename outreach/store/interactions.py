@@ -20,10 +20,10 @@ ON CONFLICT (account, fingerprint) DO UPDATE SET last_at = greatest(interactions
 _REFUSED = text(
     f"""
 INSERT INTO {interactions.name} (account, fingerprint, refused_at)
-SELECT DISTINCT d.account, d.fingerprint, CAST(:now AS timestamptz)
-FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS g(run_id, id)
+SELECT d.account, d.fingerprint, CAST(:now AS timestamptz) - (clock_timestamp() - max(g.at))
+FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[]), CAST(:moments AS timestamptz[])) AS g(run_id, id, at)
 JOIN deliveries d ON d.run_id = g.run_id AND d.id = g.id
-WHERE d.fingerprint IS NOT NULL ORDER BY d.account, d.fingerprint
+WHERE d.fingerprint IS NOT NULL GROUP BY d.account, d.fingerprint ORDER BY d.account, d.fingerprint
 ON CONFLICT (account, fingerprint) DO UPDATE SET refused_at = greatest(interactions.refused_at, excluded.refused_at)
 """
 )
@@ -34,11 +34,15 @@ def heard(connection: Connection, account: str, fingerprints: Sequence[bytes], a
     connection.execute(_HEARD, {"account": account, "fingerprints": list(fingerprints), "at": at})
 
 
-def refused(connection: Connection, deliveries: Sequence[tuple[int, int]], now: datetime) -> None:
-    """The provider said of these deliveries, (run, delivery) each, that their addresses' windows are closed."""
+def refused(connection: Connection, deliveries: Sequence[tuple[int, int, datetime]], now: datetime) -> None:
+    """The provider said of these deliveries, (run, delivery, when the attempt began), that their windows were closed.
+
+    Whoever was in touch after the attempt began has an open one: the provider may have judged before it knew. The
+    attempts are told on the database's clock, interactions on that of `now`.
+    """
     if deliveries:
-        runs, ids = [run for run, _ in deliveries], [one for _, one in deliveries]
-        connection.execute(_REFUSED, {"runs": runs, "ids": ids, "now": now})
+        runs, ids, moments = zip(*deliveries, strict=True)
+        connection.execute(_REFUSED, {"runs": list(runs), "ids": list(ids), "moments": list(moments), "now": now})
 
 
 def closed(account: str, fingerprint: str, at: str, lasts_s: str) -> str:

@@ -627,6 +627,34 @@ account_tokens = Table(
     _now("renewed_at"),
 )
 
+account_quotas = Table(
+    "account_quotas",
+    metadata,
+    # How many messages the provider still took at `read_at`: of the day (`daily`), or of a package.
+    Column("account", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("remaining", BigInteger, nullable=False),
+    Column("total", BigInteger),
+    Column("daily", Boolean, nullable=False),
+    Column("read_at", Moment, nullable=False),
+)
+
+authorisations = Table(
+    "authorisations",
+    metadata,
+    # Permissions asked for; `state`: its keyed fingerprint, `verifier`: sealed; `outcome`: "" until an answer was used.
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("verifier", LargeBinary, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    _text("outcome"),
+    Index("ix_authorisations_account", "account"),
+)
+
 polls = Table(
     "polls",
     metadata,

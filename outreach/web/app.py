@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from outreach.runtime import Runtime
-from outreach.web import health, join, status, unsubscribe, webhooks
+from outreach.web import health, join, oauth, status, unsubscribe, webhooks
 from outreach.web.guard import Guard
 from outreach.web.language import chosen
 from outreach.web.rendering import Pages
@@ -39,6 +39,7 @@ def create(runtime: Runtime, *, on_stop: Callable[[], None] = lambda: None) -> F
     app.include_router(webhooks.routes(runtime))
     app.include_router(unsubscribe.routes(runtime, pages))
     app.include_router(join.routes(runtime, pages))
+    app.include_router(oauth.routes(runtime, pages))
     app.include_router(status.routes(runtime, pages))
     _explain(app, runtime, pages)
     return app

@@ -108,6 +108,57 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         _EN: "This link is not ours, has lost some letters, or its message has been deleted. Open it again from the"
         " message you got, or answer the SMS with the letters TC to refuse.",
     },
+    # -- letting the app use an account
+    "oauth_done.title": {_VI: "Đã được cấp quyền", _EN: "The permission is given"},
+    "oauth_done.text": {
+        _VI: "Hệ thống đã nối được với tài khoản {account}. Không cần làm gì thêm, có thể đóng trang này.",
+        _EN: "The app may now use the account {account}. There is nothing more to do; you may close this page.",
+    },
+    "oauth_resumed.title": {_VI: "Đã được cấp quyền", _EN: "The permission is given"},
+    "oauth_resumed.text": {
+        _VI: "Hệ thống đã nối được với tài khoản {account} và tài khoản hoạt động trở lại: tin đang chờ sẽ tự gửi."
+        " Có thể đóng trang này.",
+        _EN: "The app may use the account {account} again, and it is back in service: what waits leaves by itself. You"
+        " may close this page.",
+    },
+    "oauth_still_out.title": {
+        _VI: "Đã được cấp quyền, nhưng tài khoản vẫn tạm dừng",
+        _EN: "The permission is given, but the account is still paused",
+    },
+    "oauth_still_out.text": {
+        _VI: "Hệ thống đã nối được với tài khoản {account}, nhưng tài khoản tạm dừng vì lý do khác. Hãy xem lý do bằng"
+        " lệnh “outreach doctor”, khắc phục, rồi chạy “outreach account resume {account}”.",
+        _EN: "The app may use the account {account}, but it is paused for another cause. See which by “outreach"
+        " doctor”, mend it, then run “outreach account resume {account}”.",
+    },
+    "oauth_not_asked.title": {_VI: "Yêu cầu này không còn hiệu lực", _EN: "This request is not open any more"},
+    "oauth_not_asked.text": {
+        _VI: "Đường dẫn đã được dùng, đã quá 10 phút, hoặc không phải của yêu cầu vừa tạo. Chưa có gì thay đổi. Hãy"
+        " chạy lại lệnh “outreach account authorise” và mở địa chỉ mới.",
+        _EN: "The link has been used, is older than ten minutes, or answers another request. Nothing has changed. Run"
+        " “outreach account authorise” again and open the new address.",
+    },
+    "oauth_no_code.title": {_VI: "Chưa được cấp quyền", _EN: "The permission was not given"},
+    "oauth_no_code.text": {
+        _VI: "Trang Zalo không gửi kèm mã cấp quyền; có thể người mở chưa bấm Cho phép. Chưa có gì thay đổi. Hãy mở lại"
+        " địa chỉ mà lệnh “outreach account authorise” đã in ra.",
+        _EN: "The provider sent no code along; perhaps nobody pressed Allow. Nothing has changed. Open the address"
+        " again that “outreach account authorise” printed.",
+    },
+    "oauth_not_taken.title": {_VI: "Chưa nối được", _EN: "It did not work"},
+    "oauth_not_taken.text": {
+        _VI: "Nhà cung cấp không nhận mã cấp quyền (mã lỗi {code}). Hãy kiểm tra đã chọn đúng trang OA, và thông tin"
+        " ứng dụng trong tệp tài khoản, rồi chạy lại lệnh “outreach account authorise”.",
+        _EN: "The provider did not take the code (error {code}). See whether the right account was chosen and whether"
+        " the accounts file is right, then run “outreach account authorise” again.",
+    },
+    "oauth_not_kept.title": {_VI: "Chưa lưu được", _EN: "It could not be stored"},
+    "oauth_not_kept.text": {
+        _VI: "Đã được cấp quyền nhưng chưa lưu được vào cơ sở dữ liệu; hệ thống sẽ tự thử lại. Sau ít phút hãy xem bằng"
+        " lệnh “outreach doctor”; nếu chưa được, chạy lại lệnh “outreach account authorise”.",
+        _EN: "The permission was given but could not be stored; that is tried again by itself. See by “outreach doctor”"
+        " in some minutes; if it is still out, run “outreach account authorise” again.",
+    },
     # -- coming to a channel
     "join.title": {_VI: "Nhận thông báo qua {ways}", _EN: "Get notices by {ways}"},
     "join.why": {

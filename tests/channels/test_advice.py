@@ -66,7 +66,7 @@ KINDS = {
     "telegram": (TELEGRAM, {code: kind for code, (kind, _) in telegram_codes.CODES.items()}),
 }
 FURTHER = {
-    "zalo": [zalo_codes.LOST],
+    "zalo": [zalo_codes.LOST, "no_token", "sealed_token", "param_missing", "param_too_long", "param_too_short"],
     "esms": ["124", "list", "status-4", "status-5"],
     "telegram": ["401", "404", "408", "409", "500", "502", "503"],
     "smtp": ["421", "450", "451", "452", "530", "534", "535", "538", "550", "552", "553", "554", "5.9.9", "4.0.0"],

@@ -138,6 +138,27 @@ def test_who_waits_in_vain_for_a_connection_has_written_nothing() -> None:
     run(story())
 
 
+def test_nobody_who_waited_for_a_connection_is_cut_off_after_the_write() -> None:
+    """The server is well, but takes 0.3 s for a request; the time-out is 1 s."""
+    got: list[str] = []
+
+    async def story() -> list[ErrorKind]:
+        async def answer(request: web.Request) -> web.Response:
+            got.append((await request.read()).decode())
+            await asyncio.sleep(0.3)
+            return web.Response()
+
+        async with http_server(answer) as port, http.open_session(timeout=1, connections=1) as session:
+            url = f"http://127.0.0.1:{port}/"
+            posts = [http.post(session, url, f"n={n}".encode(), {}, Lease.lasting(9)) for n in range(6)]
+            results = await asyncio.gather(*posts, return_exceptions=True)
+        return [error.kind for error in results if isinstance(error, SendError)]
+
+    kinds = run(story())
+    assert set(kinds) == {ErrorKind.TRANSIENT}
+    assert len(got) == 6 - len(kinds)
+
+
 @pytest.mark.parametrize(
     ("url", "kind"),
     [

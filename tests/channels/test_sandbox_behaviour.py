@@ -26,6 +26,7 @@ from outreach.local.sandbox.behaviour import (
 )
 from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN
 from outreach.local.sandbox.credentials import TelegramBot
+from outreach.local.sandbox.faults import Faults
 
 PEOPLE = 20_000
 BY_PHONE = [f"+8491{n:07d}" for n in range(PEOPLE)]
@@ -119,7 +120,7 @@ def test_a_limit_of_messages_holds_for_each_provider_by_itself(tmp_path: Path) -
 def test_a_lost_receipt_never_comes(tmp_path: Path) -> None:
     async def story() -> list[str]:
         listener = Listener()
-        async with listened(tmp_path, listener, "zalo", lost_receipts=1) as one:
+        async with listened(tmp_path, listener, "zalo", faults=Faults(lost_receipts=1)) as one:
             await one.renew()
             await one.notify()
             await one.consult()

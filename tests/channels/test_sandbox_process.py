@@ -157,7 +157,7 @@ def test_a_webhook_that_leads_nowhere_is_refused(tmp_path: Path, wrong: str) -> 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"fail_share": 2}, {"seen_share": 1.1}, {"lost_receipts": -1}, {"latency_ms": -1}, {"statuses": ("read",)}],
+    [{"fail_share": 2}, {"seen_share": 1.1}, {"latency_ms": -1}, {"statuses": ("read",)}],
 )
 def test_impossible_settings_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):

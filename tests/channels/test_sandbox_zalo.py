@@ -77,7 +77,9 @@ def test_an_administrator_gives_a_code_that_is_good_once_and_only_with_its_verif
 async def code(zalo: Client, challenge: str) -> str:
     query = {"app_id": ZALO.app_id, "redirect_uri": "http://127.0.0.1:9/back?a=1", "code_challenge": challenge}
     path = f"{zalo.base}/zalo/v4/oa/permission"
-    async with zalo.session.get(path, params={**query, "state": "s"}, allow_redirects=False) as answer:
+    async with zalo.session.get(path, params={**query, "state": "s"}) as page:
+        assert "<button>Cho phép</button>" in await page.text()
+    async with zalo.session.post(path, params={**query, "state": "s"}, allow_redirects=False) as answer:
         said = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
     assert (said["a"], said["state"], said["oa_id"]) == ("1", "s", ZALO.oa_id)
     return said["code"]
@@ -243,6 +245,19 @@ def test_too_many_requests_a_minute_are_refused(tmp_path: Path) -> None:
     assert answers.count(0) <= 6  # the minute may turn in between
 
 
+def test_a_package_pays_for_what_is_beyond_a_reply(tmp_path: Path) -> None:
+    async def story() -> list[dict[str, Any]]:
+        async with client(tmp_path, zalo=ZaloApp(package=5)) as zalo:
+            await zalo.renew()
+            sent = await zalo.consult()
+            asked = {"quota_owner": "OA", "product_type": "cs", "quota_type": "sub_quota"}
+            return [sent, await zalo.zalo("/v3.0/oa/quota/message", asked)]
+
+    sent, package = run(story())
+    assert sent["data"]["quota"]["quota_type"] == "reply"
+    assert package["data"] == [{"asset_id": "1", "remain": "5", "total": "5"}]
+
+
 def test_the_day_has_its_quota(tmp_path: Path) -> None:
     async def story() -> tuple[list[int], dict[str, Any]]:
         async with client(tmp_path, zalo=ZaloApp(daily_quota=2)) as zalo:
@@ -269,6 +284,20 @@ def test_who_was_in_touch_again_may_be_written_to_and_who_left_may_not(tmp_path:
             return answers
 
     assert run(story()) == [-230, 0, -213, 0]
+
+
+def test_a_click_and_a_call_that_was_taken_open_the_window_and_a_call_nobody_took_does_not(tmp_path: Path) -> None:
+    async def story() -> list[int]:
+        async with client(tmp_path) as zalo:
+            await zalo.renew()
+            away, answers = MAGIC_USER + "14", []
+            missed = {"event": "user_call_oa", "talk_time": "0"}
+            for deed in (missed, {"event": "user_call_oa"}, {"event": "user_click_response_button"}):
+                await zalo.post("/citizen/zalo", {"user_id": away, **deed})
+                answers.append((await zalo.consult(away))["error"])
+            return answers
+
+    assert run(story()) == [-230, 0, 0]
 
 
 def told(data: Path, listener: Listener, count: int, phone: str = PHONE, **changes: Any) -> list[Told]:

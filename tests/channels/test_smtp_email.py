@@ -27,9 +27,12 @@ from adapter_harness import (
     smtp,
 )
 from aiosmtpd.smtp import Envelope
+from sandbox_harness import mail_to, message, outcome, sandbox
 
 from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, SendError
 from channels.smtp_email import SmtpConfig
+from outreach.local.sandbox import read_log
+from outreach.local.sandbox.faults import Faults, Latency
 
 UNSUBSCRIBE = "https://truyenthong.tinh.example/u/" + "a1B2" * 30
 
@@ -242,6 +245,24 @@ def test_no_more_connections_are_opened_than_allowed() -> None:
         assert len(handler.sessions) <= 3
 
     run(story())
+
+
+def test_who_waits_too_long_for_a_connection_has_not_sent_and_nobody_is_cut_off_after_the_text(tmp_path: Path) -> None:
+    """The server is well, but takes 0.3 s for a message; the time-out is 1 s."""
+
+    async def story() -> list[Accepted | ErrorKind]:
+        async with sandbox(tmp_path, faults=Faults(latencies={"smtp": Latency(300)})) as ports:
+            adapter = mail_to(ports, connections=1)
+            sent = [outcome(adapter, message(f"dan{n}@thu.example", key=f"1.{n}.1")) for n in range(6)]
+            results = await asyncio.gather(*sent)
+            await adapter.aclose()
+        return [one.kind if isinstance(one, SendError) else one for one in results]
+
+    results = run(story())
+    kinds = [one for one in results if not isinstance(one, Accepted)]
+    assert set(kinds) == {ErrorKind.NOT_SENT}
+    assert 1 <= len(results) - len(kinds) <= 3
+    assert len(list(read_log(tmp_path))) == len(results) - len(kinds)
 
 
 def test_a_kept_connection_that_the_server_closed_is_replaced_without_an_error() -> None:

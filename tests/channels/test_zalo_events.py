@@ -17,6 +17,7 @@ from channels.contract import (
     Joined,
     Receipt,
     ReceiptState,
+    Touched,
     VerificationError,
     WebhookRequest,
 )
@@ -175,6 +176,46 @@ def test_shared_details_without_details_are_still_a_user_who_came() -> None:
     [joined] = told("user_submit_info", **FROM_USER)
     assert isinstance(joined, Joined)
     assert (joined.sender, joined.phone, joined.name) == (USER, "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("user_click_response_button", FROM_USER),
+        ("user_click_chatnow", {"oa_id": OA_ID, "user_id": USER}),
+        ("user_click_menu", FROM_USER),
+        ("user_call_oa", {"oa_id": OA_ID, "user_id": USER, "talk_time": 41000}),
+        ("user_call_oa", {**FROM_USER, "talk_time": "41000"}),
+        ("oa_call_user", {**PAIR, "user_id": USER, "talk_time": "1"}),
+        ("oa_call_user", {"oa_id": OA_ID, "user_id": USER, "talk_time": "1"}),
+    ],
+)
+def test_a_click_and_a_call_that_was_taken_are_interactions(name: str, fields: dict[str, Any]) -> None:
+    [touched] = told(name, **fields)
+    assert isinstance(touched, Touched)
+    assert (touched.sender, touched.at) == (USER, AT)
+    assert USER not in touched.event_key
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("user_call_oa", {**FROM_USER, "talk_time": 0, "waiting_time": 12, "status_code": 3}),
+        ("user_call_oa", {**FROM_USER, "talk_time": "0"}),
+        ("user_call_oa", {**FROM_USER}),
+        ("user_call_oa", {**FROM_USER, "talk_time": "-5"}),
+        ("oa_call_user", {**PAIR, "user_id": USER, "talk_time": "000"}),
+        ("oa_call_user", {**PAIR, "talk_time": "5"}),
+        ("oa_call_user", {"phone": "84912345678", "talk_time": "5"}),
+        ("oa_send_consent", {**PAIR, "request_type": "SENT"}),
+        ("user_reply_consent", {"phone": "84912345678", "user_consent": "USER_BLOCKED"}),
+        ("user_click_link", FROM_USER),
+        ("user_click_menu", {"recipient": {"id": OA_ID}}),
+        ("user_call_oa", {"oa_id": "42", "user_id": USER, "talk_time": 41000}),
+    ],
+)
+def test_a_call_nobody_took_and_what_names_no_user_open_no_window(name: str, fields: dict[str, Any]) -> None:
+    assert told(name, **fields) == []
 
 
 ANOTHER_OA = "5554443332221110"

@@ -59,10 +59,17 @@ class ZaloServer:
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     renewals: list[dict[str, str]] = field(default_factory=list)
     token_answer: web.Response | None = None
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    """The paths of questions, with what they ask about."""
+    quotas: dict[str, Any] = field(default_factory=dict)
+    """The data of the answer to a question about quotas, by path."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/v4/oa/access_token":
             return await self._renew(request)
+        if request.path in ("/template/info/v2", "/message/quota", "/v3.0/oa/quota/message"):
+            return self._tell(request)
         self.sent.append((request.path, await request.json()))
         if self.answers:
             answer = self.answers.pop(0)
@@ -71,6 +78,19 @@ class ZaloServer:
             return web.json_response({"error": -216, "message": "Access token is invalid"})
         given = "msg_id" if request.path == "/message/template" else "message_id"
         return web.json_response({"error": 0, "message": "Success", "data": {given: f"m{len(self.sent)}"}})
+
+    def _tell(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.query.get("template_id", "")
+        self.asked.append(f"{request.path} {wanted}".strip())
+        if self.answers:
+            answer = self.answers.pop(0)
+            return answer if isinstance(answer, web.Response) else web.json_response(answer)
+        if request.headers.get("access_token") != f"{ACCESS}-{self.number}":
+            return web.json_response({"error": -124, "message": "Access token invalid"})
+        found = self.templates.get(wanted) if wanted else self.quotas.get(request.path)
+        if found is None:
+            return web.json_response({"error": -109, "message": "Template ID invalid"})
+        return web.json_response({"error": 0, "message": "Success", "data": found})
 
     async def _renew(self, request: web.Request) -> web.StreamResponse:
         form = dict(parse_qsl((await request.read()).decode()))

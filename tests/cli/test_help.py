@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "target": ["set", "unset", "list", "history"],
     "visits": ["list", "record", "import", "undo", "recorded"],
     "template": ["list", "check", "preview", "send"],
+    "sandbox": ["log"],
     "sms": ["parts"],
     "bounces": ["held", "take"],
     "account": ["authorise", "list", "resume", "test", "trial"],

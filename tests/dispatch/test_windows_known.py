@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -154,6 +155,28 @@ def test_who_writes_after_a_refusal_is_written_to(known: AllChannels) -> None:
     known.later(minutes=1)
     wrote(known, timedelta(0))
     assert plan_again(known) == [("zalo_oa", "planned", None)]
+
+
+def test_who_writes_between_the_request_and_its_refusal_is_written_to(known: AllChannels) -> None:
+    """Zalo judged before it knew of the message, and its answer was recorded after that."""
+    start(known)
+    [one], _ = claim(known)
+    error = SendError(ErrorKind.WINDOW_CLOSED, "-230", "refused", 1e9)
+    told = outcome(one, known.accounts["oa"], error, child=1, spread=0.5)
+    assert told.window_closed is not None
+    minutes = timedelta(minutes=10)  # by the database's clock the answer took ten, and the message came after five
+    late = replace(told, window_closed=told.window_closed - minutes)
+    wrote(known, timedelta(minutes=5))
+    Recorder(known.engine, known.clock, 1, lambda _: None).write([late], known.accounts["oa"])
+    assert plan_again(known) == [("zalo_oa", "planned", None)]
+
+
+def test_who_wrote_before_the_request_that_was_refused_is_outside_the_window(known: AllChannels) -> None:
+    start(known)
+    known.later(minutes=1)
+    wrote(known, timedelta(seconds=30))
+    refuse(known, ErrorKind.WINDOW_CLOSED, "-230")
+    assert ("zalo_oa", "suppressed", "window_closed") in plan_again(known)
 
 
 def test_the_forecast_leaves_them_out_as_planning_does(known: AllChannels) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -18,8 +19,13 @@ from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.vault import Vaults
+from outreach.domain.definition import read_definition
+from outreach.domain.template_source import TemplateSource
 from outreach.domain.words import Lane
+from outreach.local.sandbox import read_log
 from outreach.local.sandbox.credentials import ZaloApp
+from outreach.planning import actions
+from outreach.store import accounts as accounts_store
 from tests.channels.zalo_server import serving
 from tests.processes import Sandbox, sandbox
 from tests.sending import child_of
@@ -179,6 +185,63 @@ def test_a_template_by_phone_is_found_again_by_its_receipt(
     number = sent_by(dispatcher, Outgoing("7.42.1", "+84912345678", content, Lease.lasting(30)))
     [receipt] = heard(accounts, listener)
     assert (receipt.key, receipt.provider_id, receipt.state) == ("7.42.1", number, ReceiptState.DELIVERED)
+
+
+ZNS_CAMPAIGN = """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2027-12-31
+    messages:
+      - id: nhac
+        segment: {kind: person}
+        template: nhac
+        channels: [zalo_zns, sms]
+        not_after: 3d
+        schedule: {at: launch}
+"""
+ZNS_TEMPLATE = """
+template_id: "250002"
+parameters:
+  ten: "{{ contact.full_name }}"
+  ma_ho_so: H1
+  thu_tuc: Hộ tịch
+  tinh_trang: đã xong
+  ngay_hen: 24/11/2026
+"""
+
+
+def launch_by_template(world: World) -> None:
+    loaded = read_definition(dedent(ZNS_CAMPAIGN).encode(), "test.yaml", segments={})
+    assert loaded.definition is not None, loaded.errors
+    source = TemplateSource("nhac", "nhac", {}, {"zalo_zns": {"vi": ZNS_TEMPLATE}, "sms": {"vi": "Kinh chao"}})
+    actions.load(
+        world.engine, loaded.definition, templates={"nhac": source}, segments={}, source_text=ZNS_CAMPAIGN, who="a"
+    )
+    actions.submit(world.engine, "thu", who="staff@demo.vn")
+    world.approve("thu")
+    actions.launch(
+        world.engine, actions.prepare_launch(world.engine, "thu", world.clock, starting=None), world.clock, who="a"
+    )
+
+
+def test_values_longer_than_the_template_takes_stop_one_recipient_before_the_wire(
+    world: World, dispatcher: Dispatcher, box: Sandbox
+) -> None:
+    longest = "Nguyễn " * 14  # the template takes 80 characters
+    world.person("An", phone="+84912000001")
+    world.person(longest.strip(), phone="+84912000002")
+    launch_by_template(world)
+    world.plan()
+    dispatcher.drain("zalo", Lane.BULK)
+    rows = {row.name: (row.state, row.reason, row.code) for row in world.rows()}
+    assert rows["An"] == ("accepted", None, None)
+    assert rows[longest.strip()] == ("failed", "content", "param_too_long")
+    assert len(list(read_log(box.data))) == 1
+    with world.engine.connect() as connection:
+        assert accounts_store.paused(connection) == {}
+    assert world.counts_agree()
 
 
 def test_two_children_share_one_chain_of_tokens(dispatcher: Dispatcher, accounts: Accounts) -> None:

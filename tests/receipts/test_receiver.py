@@ -242,6 +242,28 @@ def test_a_kept_receipt_that_cannot_be_applied_keeps_no_other_waiting(receiver: 
     assert [row.state for row in world.rows()] == ["failed", "accepted", "failed"]
 
 
+def test_more_receipts_that_outran_their_records_than_one_round_takes_are_applied_in_one_call(
+    receiver: Receiver, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outreach.receipts.receiver._ROUND", 2)
+    for n in range(5):
+        world.person(f"Người {n}", phone=f"+8491210{n:04}")
+    world.launch(CAMPAIGN)
+    world.plan()
+    for n in range(5):
+        told = Receipt(f"k{n}", world.clock.now(), provider_id=f"SM{n}", state=ReceiptState.DELIVERED)
+        receiver.take("sms-main", [told])
+    with world.engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE deliveries d SET state = 'accepted', provider_id = 'SM' || right(c.full_name, 1)"
+                " FROM contacts c WHERE c.id = d.recipient_id"
+            )
+        )
+    assert [receiver.replay(), receiver.replay()] == [5, 0]
+    assert {row.state for row in world.rows()} == {"delivered"}
+
+
 def test_a_name_too_long_to_be_looked_up_is_refused(receiver: Receiver, world: World) -> None:
     sent(world)
     with pytest.raises(ValueError, match="so long a name"):

@@ -6,12 +6,11 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from outreach.domain.errors import OutreachError
+from outreach.local.sandbox import fault_options
 from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN, STATUSES, SandboxConfig
 from outreach.local.sandbox.credentials import SpeedSmsAccount, TelegramBot, ZaloApp
-from outreach.local.sandbox.faults import Faults, failing, latency, share
 from outreach.local.sandbox.server import run
 
 TOKEN_VARIABLE = "SANDBOX_AUTH_TOKEN"  # noqa: S105
@@ -33,6 +32,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
         prog="python -m outreach.local.sandbox",
         description="A provider simulator on loopback: Twilio, eSMS, SpeedSMS, VNPT, Zalo, Telegram, SMTP, IMAP."
         " Sends nothing to anybody.",
+        allow_abbrev=False,
         epilog=f"The auth token is read from {TOKEN_VARIABLE}; without it a well-known one is used.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of its log")
@@ -42,7 +42,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     parser.add_argument("--imap-port", type=int, help="of the mailbox with returned e-mails; default 8979")
     parser.add_argument("--account-sid", default=ACCOUNT_SID)
     parser.add_argument("--fail-share", type=float, default=0.02, help="share of numbers that get nothing (0 to 1)")
-    _add_faults(parser)
+    fault_options.add_to(parser)
     parser.add_argument("--latency-ms", type=int, default=0, help="between the record and the answer")
     parser.add_argument("--receipt-ms", type=int, default=100, help="before each receipt")
     parser.add_argument("--throttle-per-s", type=int, default=0, help="messages of a provider; 0: no limit")
@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     if given["imap_port"] is None:
         given["imap_port"] = 8979 if given["smtp_port"] else 0  # who lets the system choose means all of them
     return SandboxConfig(
-        faults=_faults(given),
+        faults=fault_options.taken_from(given),
         statuses=tuple(given.pop("statuses").split(",")),
         webhooks=_webhooks(given.pop("webhook")),
         zalo=ZaloApp(per_minute=given.pop("zalo_per_minute")),
@@ -71,43 +71,6 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
         auth_token=os.environ.get(TOKEN_VARIABLE, AUTH_TOKEN),
         **given,
     )
-
-
-def _add_faults(parser: argparse.ArgumentParser) -> None:
-    """What goes wrong by lot, whoever it is for; shares as 5% or 0.05."""
-    faults = parser.add_argument_group("faults, drawn by lot")
-    faults.add_argument(
-        "--fail", action="append", default=[], metavar="STATUS:SHARE", help="as 429:5%%; may be repeated"
-    )
-    faults.add_argument("--latency", default="0", metavar="MS", help="before each answer: 80ms, or 80ms±20ms")
-    for name, what in _SHARES.items():
-        faults.add_argument(f"--{name}", type=_share, default=0.0, metavar="SHARE", help=what)
-    faults.add_argument("--seed", type=int, default=0, help="another seed, other lots")
-
-
-_SHARES = {
-    "reset-before-read": "the connection breaks, nothing is taken",
-    "reset-after-write": "taken, then the connection breaks",
-    "silent": "taken, and never answered",
-    "garbled": "taken, and answered with what nobody can read",
-    "lost-receipts": "messages never heard of again",
-    "duplicate-receipts": "messages whose receipts all come twice",
-    "disordered-receipts": "messages whose last receipt comes first",
-}
-
-
-def _share(text: str) -> float:
-    try:
-        return share(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _faults(given: dict[str, Any]) -> Faults:
-    """Takes the faults out of what was given; raises ValueError."""
-    milliseconds, spread = latency(given.pop("latency"))
-    lots = {name: given.pop(name) for name in ("reset_before_read", "reset_after_write", "silent", "garbled", "seed")}
-    return Faults(statuses=failing(given.pop("fail")), latency_ms=milliseconds, spread_ms=spread, **lots)
 
 
 def _webhooks(given: list[str]) -> dict[str, str]:

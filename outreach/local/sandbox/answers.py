@@ -17,7 +17,10 @@ from outreach.local.sandbox.behaviour import Fate
 from outreach.local.sandbox.book import Book
 from outreach.local.sandbox.callbacks import Callbacks
 from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.fault_answers import outcome_of, saying
+from outreach.local.sandbox.faults import Drawn, Fault, ReceiptFault
 from outreach.local.sandbox.log import Entry, Outcome
+from outreach.local.sandbox.lots import AS_FATES, Lots
 
 _UNHEARD: Final = frozenset({Fate.SILENT, Fate.RESET, Fate.GARBLED})
 
@@ -53,10 +56,11 @@ class Limit:
 class Desk:
     """Where a provider's messages are handed in."""
 
-    def __init__(self, config: SandboxConfig, book: Book, callbacks: Callbacks) -> None:
+    def __init__(self, config: SandboxConfig, book: Book, callbacks: Callbacks, lots: Lots) -> None:
         self.config = config
         self.book = book
         self._callbacks = callbacks
+        self._lots = lots
         self._limit = Limit(config.throttle_per_s)
 
     def admits(self) -> bool:
@@ -76,18 +80,29 @@ class Desk:
     async def take_all(
         self, request: web.Request, entries: Sequence[Entry], what: Fate, answer: Callable[[], web.Response]
     ) -> web.StreamResponse:
-        """The same for the messages of one request; all of them are written down before it is answered."""
+        """The same for the messages of one request; all of them are written down before it is answered.
+
+        Here faults by lot befall messages: what befalls the first of a list befalls the whole list.
+        """
+        drawn, wait = self._lots.drawn(entries[0], what)
+        wait += self.config.latency_ms / 1000
+        entries = [self._lots.befallen(entry, drawn, self._callbacks.receipts_of(entry)) for entry in entries]
+        if drawn is not None and drawn.fault is Fault.FAIL:
+            self._fail(entries, drawn)
+            await asyncio.sleep(wait)
+            return saying(entries[0].provider, drawn.code)
+        what = AS_FATES.get(drawn.fault, what) if drawn is not None else what
         if what is Fate.DROPPED:
             for entry in entries:
-                self.book.add(replace(entry, outcome=Outcome.BROKEN, provider_id=""))
+                self._write(replace(entry, outcome=Outcome.BROKEN, provider_id=""), drawn)
             return hang_up(request)
         for entry in entries:
-            self.book.add(entry)
+            self._write(entry, drawn)
         for entry in entries:
             if entry.callback:
                 self._callbacks.expect(entry)
-        if self.config.latency_ms:
-            await asyncio.sleep(self.config.latency_ms / 1000)
+        if wait:
+            await asyncio.sleep(wait)
         if what not in _UNHEARD:
             return answer()
         if what is Fate.GARBLED:
@@ -95,6 +110,19 @@ class Desk:
         if what is Fate.SILENT:
             await asyncio.sleep(3600)  # until the other side gives up, which ends this handler
         return hang_up(request)
+
+    def _fail(self, entries: Sequence[Entry], drawn: Drawn) -> None:
+        for entry in entries:
+            outcome = outcome_of(entry.provider, drawn.code)
+            self._write(replace(entry, provider_id="", outcome=outcome, code=drawn.code), drawn)
+
+    def _write(self, entry: Entry, drawn: Drawn | None) -> None:
+        """Write down a message and what befell it; what is told by its receipts is noted when it is told."""
+        self.book.add(entry)
+        if drawn is not None and drawn.fault is not Fault.UNDELIVERED:
+            self._lots.record.befell(entry, drawn.name)
+        if ReceiptFault.LOST in entry.faults:
+            self._lots.record.befell(entry, ReceiptFault.LOST)
 
 
 WHOLE: Final = (

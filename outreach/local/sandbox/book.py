@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
@@ -34,6 +34,8 @@ class Book:
         self._statuses = self._log.receipts()
         self._settled = set(self._statuses)
         self._broken_keys: set[str] = set()
+        self._tries: Counter[str] = Counter()
+        self._parts: Counter[str] = Counter()
         self._by_key: dict[tuple[str, str], Entry] = {}
         self._by_channel: dict[str, int] = defaultdict(int)
         self._deeds: dict[str, list[Deed]] = defaultdict(list)
@@ -65,13 +67,15 @@ class Book:
             self._shared[deed.phone].add(deed.sender)
 
     def _index(self, entry: Entry) -> None:
+        self._tries[_try_key(entry)] += 1
         if entry.outcome is Outcome.BROKEN:
-            self._broken_keys.add(_key(entry))
+            self._broken_keys.add(message_name(entry))
         if entry.outcome is not Outcome.ACCEPTED:
             self.refused += 1
             return
         self._by_id[entry.provider_id] = entry
         self._by_channel[entry.channel] += 1
+        self._parts[entry.provider] += entry.parts
         if entry.key:
             self._by_key[entry.provider, entry.key] = entry
         mine = self._by_to.pop(entry.to, [])  # the latest recipient stands last
@@ -153,9 +157,17 @@ class Book:
         """The citizens who did something with a provider, in the order of their first deed."""
         return [sender for sender, deeds in self._deeds.items() if any(one.provider == provider for one in deeds)]
 
+    def next_try(self, entry: Entry) -> str:
+        """Names this message and which try of it comes now, by the log: the same after a restart."""
+        return f"{message_name(entry)}:{self._tries[_try_key(entry)] + 1}"
+
+    def parts_of(self, provider: str) -> int:
+        """How many SMS parts a provider has accepted."""
+        return self._parts[provider]
+
     def was_broken(self, entry: Entry) -> bool:
         """Whether this message met a pretended breakdown before."""
-        return _key(entry) in self._broken_keys
+        return message_name(entry) in self._broken_keys
 
     def status(self, provider_id: str) -> tuple[str, str]:
         """How far a message has come (queued, sent, delivered, read, undelivered), and its error code."""
@@ -183,6 +195,10 @@ class Book:
         self._log.close()
 
 
-def _key(entry: Entry) -> str:
+def message_name(entry: Entry) -> str:
     """What makes two tries one message: the sender's key, or without one the recipient and the text."""
     return entry.key or f"{entry.channel} {entry.to} {entry.body}"
+
+
+def _try_key(entry: Entry) -> str:
+    return f"{entry.provider} {message_name(entry)}"

@@ -9,15 +9,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import ClassVar, Final, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
-from outreach.local.sandbox.behaviour import Fate, chance
+from outreach.local.sandbox.behaviour import Fate
 from outreach.local.sandbox.book import Book
 from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.faults import ReceiptFault
 from outreach.local.sandbox.log import Deed, Entry
+from outreach.local.sandbox.lots import Lots, late_by, of_receipts
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 15.0
@@ -95,9 +98,10 @@ class _Job:
 class Callbacks:
     """Calls back for accepted messages and for citizens, a bounded number at a time; lives in one event loop."""
 
-    def __init__(self, config: SandboxConfig, book: Book, callers: Mapping[str, Caller]) -> None:
+    def __init__(self, config: SandboxConfig, book: Book, callers: Mapping[str, Caller], lots: Lots) -> None:
         self._config = config
         self._book = book
+        self._lots = lots
         self._callers = callers
         self._due: asyncio.Queue[_Job] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
@@ -130,16 +134,31 @@ class Callbacks:
         if isinstance(about, Deed):
             self._later(_Job(about, [("told", "")], caller.waits), 0)
         elif steps := self._steps(caller, about):
-            self._later(_Job(about, steps, caller.waits), self._config.receipt_ms / 1000)
+            self._later(_Job(about, steps, caller.waits), self._first_wait(about))
+
+    def receipts_of(self, entry: Entry) -> int:
+        """How many receipts a message brings if nothing befalls them; 0 where its fate says all of them."""
+        caller = self._callers.get(entry.provider)
+        if caller is None or not entry.callback or caller.fate(entry.to) in (Fate.NO_RECEIPT, Fate.TWICE):
+            return 0
+        return len(self._steps(caller, entry))
+
+    def _first_wait(self, entry: Entry) -> float:
+        """Seconds before the first receipt: after a restart, what is left of them where it is late."""
+        usual = self._config.receipt_ms / 1000
+        late = late_by(entry)
+        if not late:
+            return usual
+        return max(usual, late - (datetime.now(UTC) - entry.moment).total_seconds())
 
     def _steps(self, caller: Caller, entry: Entry) -> list[Step]:
         what = caller.fate(entry.to)
-        if what is Fate.NO_RECEIPT or chance("lost", entry.provider_id) < self._config.lost_receipts:
+        if what is Fate.NO_RECEIPT or ReceiptFault.LOST in entry.faults:
             return []
         steps = caller.steps(entry, [(status, "") for status in self._config.statuses])
-        if what is Fate.TWICE or chance("twice", entry.provider_id) < self._config.duplicate_receipts:
+        if what is Fate.TWICE or ReceiptFault.DUPLICATE in entry.faults:
             steps = [step for step in steps for _ in range(2)]
-        turned = what is Fate.TWICE or chance("turned", entry.provider_id) < self._config.disordered_receipts
+        turned = what is Fate.TWICE or ReceiptFault.DISORDERED in entry.faults
         return list(reversed(steps)) if turned else steps
 
     def _later(self, job: _Job, seconds: float) -> None:
@@ -164,7 +183,15 @@ class Callbacks:
             if job.steps:
                 self._later(job, self._config.receipt_ms / 1000)
             else:
-                self._book.receipt_arrived(job.id)
+                self._finish(job)
+
+    def _finish(self, job: _Job) -> None:
+        """All is told: for good, and what befell it is noted."""
+        self._book.receipt_arrived(job.id)
+        if isinstance(job.about, Entry):
+            told = [name for name in job.about.faults if name.startswith("fail:")]
+            for name in (*told, *of_receipts(job.about)):
+                self._lots.record.befell(job.about, name)
 
     async def _call(self, job: _Job) -> bool:
         """Offer one callback; whether it is done with (a refusal is final where the provider takes it so)."""

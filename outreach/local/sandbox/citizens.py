@@ -21,7 +21,11 @@ from outreach.local.sandbox.sms_answers import answerable, sms_answer
 from outreach.local.sandbox.telegram_updates import TelegramHook
 from outreach.local.sandbox.zalo_events import body_of
 
-ZALO: Final = ("follow", "unfollow", "user_send_text", "user_submit_info")
+ZALO: Final = (
+    "follow", "unfollow", "user_send_text", "user_submit_info", "user_click_response_button", "user_call_oa",
+)  # fmt: skip
+_TALKED: Final = "30000"
+"""Milliseconds."""
 TELEGRAM: Final = ("message", "blocked", "unblocked")
 _SMS_LENGTH: Final = 1600
 
@@ -44,7 +48,7 @@ class Citizens:
         ]
 
     async def on_zalo(self, request: web.Request) -> web.Response:
-        """A citizen (`user_id`) does something on Zalo: `event`, with `text`, or `name` and `phone`."""
+        """A citizen (`user_id`) does something on Zalo: `event`, with `text`, `name`, `phone` or `talk_time` (ms)."""
         said = await _said(request)
         user, event = str(said.get("user_id", "")).strip(), str(said.get("event", "user_send_text"))
         if not user.isdigit() or event not in ZALO:
@@ -95,6 +99,10 @@ class Citizens:
         if event in ("follow", "unfollow"):
             source = str(said.get("source", "oa_profile"))
             return {"event_name": event, "oa_id": oa, "follower": {"id": user}, "source": source}
+        if event == "user_call_oa":
+            talked = str(said.get("talk_time", _TALKED))
+            call = {"call_id": secrets.token_hex(8), "call_type": "AUDIO", "talk_time": talked}
+            return {"event_name": event, "oa_id": oa, "user_id": user, **call}
         ends = {"event_name": event, "sender": {"id": user}, "recipient": {"id": oa}}
         if event == "user_submit_info":
             phone = str(said.get("phone", ""))
@@ -125,11 +133,16 @@ class Citizens:
         return {"chat": private, "from": person, "date": moment, "old_chat_member": old, "new_chat_member": new}
 
 
-async def _said(request: web.Request) -> dict[str, Any]:
-    """What the request says; nothing of a page of another site, which may not act here."""
+def need_own_page(request: web.Request) -> None:
+    """Refuse what a page of another site sends: it may not act here."""
     origin = request.headers.get("Origin")
     if origin is not None and URL(origin).authority != request.host:
-        raise web.HTTPForbidden(text="only the sandbox's own pages play the citizen")
+        raise web.HTTPForbidden(text="only the sandbox's own pages may do this")
+
+
+async def _said(request: web.Request) -> dict[str, Any]:
+    """What the request says."""
+    need_own_page(request)
     return await fields(request) or {}
 
 

@@ -20,12 +20,12 @@ WEBHOOKS = ("zalo", "telegram", "speedsms", "twilio")
 class SandboxConfig:
     """Where it listens, what it keeps, how badly it behaves.
 
-    `http_port`, `smtp_port`, `imap_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `lost_receipts`,
-    `seen_share`: shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time.
-    `latency_ms` passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond
-    which it refuses (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes
-    before each of them. `webhooks`: where Zalo's, Telegram's and SpeedSMS's go, and answers to Twilio's numbers.
-    `zns_templates`: a file with more registered templates.
+    `http_port`, `smtp_port`, `imap_port`: 0 lets the system choose (see `read_ports`). `fail_share`, `seen_share`:
+    shares from 0 to 1, chosen by a hash of the recipient and of the message: the same ones every time. `latency_ms`
+    passes between the record and the answer; `throttle_per_s`: messages a second and provider, beyond which it refuses
+    (0: no limit). `statuses`: the receipts of a delivered SMS, in order. `receipt_ms` passes before each of them.
+    `faults`: what befalls messages by lot when it starts, see docs/channels/sandbox.md. `webhooks`: where Zalo's,
+    Telegram's and SpeedSMS's go, and answers to Twilio's numbers. `zns_templates`: a file with more templates.
     """
 
     data: Path
@@ -36,14 +36,11 @@ class SandboxConfig:
     account_sid: str = ACCOUNT_SID
     auth_token: str = AUTH_TOKEN
     fail_share: float = 0.02
-    lost_receipts: float = 0.0
     latency_ms: int = 0
     throttle_per_s: int = 0
     statuses: tuple[str, ...] = STATUSES
     receipt_ms: int = 100
     faults: Faults = field(default_factory=Faults)
-    duplicate_receipts: float = 0.0
-    disordered_receipts: float = 0.0
     callbacks_at_once: int = 20
     seen_share: float = 0.0
     webhooks: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +52,7 @@ class SandboxConfig:
     vnpt: VnptAccount = field(default_factory=VnptAccount)
 
     def __post_init__(self) -> None:
-        for name in ("fail_share", "lost_receipts", "seen_share", "duplicate_receipts", "disordered_receipts"):
+        for name in ("fail_share", "seen_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
         for name in ("latency_ms", "throttle_per_s", "receipt_ms"):

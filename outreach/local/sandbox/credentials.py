@@ -13,7 +13,8 @@ class ZaloApp:
     """A Zalo app with its Official Account.
 
     `refresh_token` starts it off: used once, it gives the first pair. `token_seconds`: how long an access token lives.
-    `per_minute`: requests beyond which it answers -32 (0: no limit). `daily_quota`: phone templates a day.
+    `per_minute`: requests beyond which it answers -32 (0: no limit). `daily_quota`: phone templates a day; `package`:
+    messages to users who were not in touch for 48 hours, as long as the sandbox runs.
     `retries`: seconds before each repetition of an event; after the last one it is given up.
     """
 
@@ -25,6 +26,7 @@ class ZaloApp:
     token_seconds: int = 90_000
     per_minute: int = 4_000
     daily_quota: int = 50_000
+    package: int = 100_000
     retries: tuple[float, ...] = RETRIES
 
 

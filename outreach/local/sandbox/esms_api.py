@@ -46,8 +46,6 @@ class EsmsApi:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._account = desk.config.esms
-        spent = sum(one.parts for one in desk.book.everything() if one.provider == "esms")
-        self._balance = self._account.balance - spent * self._account.price
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers to."""
@@ -74,8 +72,6 @@ class EsmsApi:
             self._desk.refuse(entry, Outcome.REFUSED, "sandbox")
             return _taken(replace(entry, provider_id=_new_id()))
         taken = replace(entry, provider_id=_new_id())
-        if what is not Fate.DROPPED:
-            self._balance -= taken.parts * self._account.price
         return await self._desk.take(request, taken, what, _taken)
 
     async def advertise(self, request: web.Request) -> web.StreamResponse:
@@ -97,8 +93,6 @@ class EsmsApi:
             replace(entry, provider_id=f"{name}:{place}", callback="" if place else entry.callback)
             for place, entry in enumerate(entries)
         ]
-        if what is not Fate.DROPPED:
-            self._balance -= sum(one.parts for one in taken) * self._account.price
         return await self._desk.take_all(
             request, taken, what, lambda: json_answer(200, {"CodeResult": "100", "CountRegenerate": 0, "SMSID": name})
         )
@@ -149,6 +143,10 @@ class EsmsApi:
         if not self._knows(said):
             return json_answer(200, {"Balance": 0, "CodeResponse": _AUTH[1], "ErrorMessage": _AUTH[2]})
         return json_answer(200, {"Balance": self._balance, "CodeResponse": "100", "UserID": 1})
+
+    @property
+    def _balance(self) -> int:
+        return self._account.balance - self._desk.book.parts_of("esms") * self._account.price
 
     def _knows(self, said: Mapping[str, Any]) -> bool:
         given = f"{said.get('ApiKey', '')}:{said.get('SecretKey', '')}"

@@ -37,7 +37,7 @@ class Entry:
 
     `provider_id` is "" unless accepted; `code` is the error's; `at` is ISO 8601 in UTC; `parts`: SMS parts.
     `to` is as the project writes addresses: +84… for numbers. `provider`: whose interface it came by. `files`: name,
-    media type and SHA-256 of each that goes with an e-mail.
+    media type and SHA-256 of each that goes with an e-mail. `faults`: what befell it by lot, as `fail:429`.
     """
 
     at: str
@@ -55,6 +55,7 @@ class Entry:
     parts: int = 0
     provider: str = "twilio"
     files: Sequence[Sequence[str]] = ()
+    faults: Sequence[str] = ()
 
     @property
     def moment(self) -> datetime:
@@ -94,13 +95,13 @@ def now() -> str:
 
 def read_deeds(data: Path) -> Iterator[Deed]:
     """What citizens have done in the sandbox that keeps its data in `data`, oldest first."""
-    for line in _lines(data / CITIZENS):
+    for line in lines_of(data / CITIZENS):
         yield Deed(**line)
 
 
 def read_log(data: Path) -> Iterator[Entry]:
     """All messages handed to the sandbox that keeps its data in `data`, oldest first; a torn line is left out."""
-    for line in _lines(data / REQUESTS):
+    for line in lines_of(data / REQUESTS):
         yield Entry(**{**line, "outcome": Outcome(line["outcome"])})
 
 
@@ -110,25 +111,25 @@ class RequestLog:
     def __init__(self, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._data = data
-        self._requests = _open(data / REQUESTS)
-        self._receipts = _open(data / RECEIPTS)
-        self._citizens = _open(data / CITIZENS)
+        self._requests = open_log(data / REQUESTS)
+        self._receipts = open_log(data / RECEIPTS)
+        self._citizens = open_log(data / CITIZENS)
 
     def add(self, entry: Entry) -> None:
         """Write one message; on return it survives a kill of this process."""
-        _append(self._requests, asdict(entry))
+        append(self._requests, asdict(entry))
 
     def add_deed(self, deed: Deed) -> None:
         """Write down what a citizen did."""
-        _append(self._citizens, asdict(deed))
+        append(self._citizens, asdict(deed))
 
     def add_receipt(self, provider_id: str, status: str, code: str) -> None:
         """Note that the last receipt of a message has arrived, and what it said."""
-        _append(self._receipts, {"at": now(), "provider_id": provider_id, "status": status, "code": code})
+        append(self._receipts, {"at": now(), "provider_id": provider_id, "status": status, "code": code})
 
     def receipts(self) -> dict[str, tuple[str, str]]:
         """Status and error code of the messages whose last receipt has arrived."""
-        return {line["provider_id"]: (line["status"], line["code"]) for line in _lines(self._data / RECEIPTS)}
+        return {line["provider_id"]: (line["status"], line["code"]) for line in lines_of(self._data / RECEIPTS)}
 
     def close(self) -> None:
         """Close the files."""
@@ -145,7 +146,7 @@ def write_private(path: Path, document: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def _open(path: Path) -> int:
+def open_log(path: Path) -> int:
     """Open for appending; a line torn by a crash is ended, so that the next one stands alone."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     os.fchmod(handle, 0o600)
@@ -155,13 +156,15 @@ def _open(path: Path) -> int:
     return handle
 
 
-def _append(handle: int, document: dict[str, object]) -> None:
+def append(handle: int, document: dict[str, object]) -> None:
+    """Write one line; on return it survives a kill of this process."""
     line = (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
     if os.write(handle, line) != len(line):
         raise OSError("the sandbox's log cannot be written: is the disk full?")
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The documents of a file, oldest first; none where there is no file, and without lines torn by a crash."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from outreach.local.sandbox.book import Book, phone_id
 from outreach.local.sandbox.log import Deed, Entry
+from outreach.local.sandbox.lots import Lots
 from outreach.local.sandbox.sms_answers import answerable
 
 _SHOWN = 200
@@ -37,12 +39,14 @@ _DEEDS_VI = {
     "user_submit_info": "chia sẻ thông tin",
     "message": "nhắn tin",
     "user_send_text": "nhắn tin",
+    "user_click_response_button": "bấm nút trong tin",
+    "user_call_oa": "gọi Official Account",
     "blocked": "chặn bot",
     "unblocked": "bỏ chặn bot",
 }
 _TOLD_BACK = ("sms", "zalo_oa", "zalo_zns")
 """Channels whose messages are followed by receipts."""
-_HEADERS = {
+HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; "
     "form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -54,8 +58,9 @@ _HEADERS = {
 class Pages:
     """The list of recipients, and each one's phone."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, lots: Lots) -> None:
         self._book = book
+        self._lots = lots
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
         )
@@ -88,6 +93,7 @@ class Pages:
             part=part,
             book=self._book,
             shown=_SHOWN,
+            faults_on=bool(self._lots.faults),
         )
 
     async def phone(self, request: web.Request) -> web.Response:
@@ -124,7 +130,7 @@ class Pages:
 
     def _page(self, name: str, *, status: int = 200, **values: object) -> web.Response:
         text = self._templates.get_template(name).render(values)
-        return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
+        return web.Response(status=status, text=text, content_type="text/html", headers=HEADERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ from outreach.local.sandbox.citizens import Citizens
 from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.esms_api import EsmsApi
 from outreach.local.sandbox.esms_callbacks import EsmsCaller
+from outreach.local.sandbox.fault_log import FaultLog
+from outreach.local.sandbox.fault_page import FaultPage
 from outreach.local.sandbox.imap import listen_imap
+from outreach.local.sandbox.lots import Lots
 from outreach.local.sandbox.mischief import Mischief
 from outreach.local.sandbox.pages import Pages
 from outreach.local.sandbox.returns import Returns
@@ -87,9 +90,10 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
     with _alone(config.data):
         book = Book(config.data)
         hook = TelegramHook(config)
-        callbacks = Callbacks(config, book, _callers(config, book, hook))
+        lots = Lots(config.faults, book, FaultLog(config.data))
+        callbacks = Callbacks(config, book, _callers(config, book, hook), lots)
         runner = web.AppRunner(
-            _app(config, book, callbacks, hook), access_log=None, handler_cancellation=True, shutdown_timeout=1
+            _app(config, book, callbacks, hook, lots), access_log=None, handler_cancellation=True, shutdown_timeout=1
         )
         await runner.setup()
         mail: asyncio.Server | None = None
@@ -97,7 +101,7 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
         try:
             http_port = await _listen_http(runner, config)
             returns = Returns(book)
-            mail = await _listen_smtp(config, book, returns)
+            mail = await _listen_smtp(config, book, returns, lots)
             with _taken(config.host, config.imap_port):
                 returned = await listen_imap(config.host, config.imap_port, returns)
             ports = Ports(
@@ -114,6 +118,7 @@ async def started(config: SandboxConfig) -> AsyncIterator[Ports]:
             await runner.cleanup()
             await callbacks.stop()
             book.close()
+            lots.record.close()
 
 
 def _callers(config: SandboxConfig, book: Book, hook: TelegramHook) -> dict[str, Caller]:
@@ -126,23 +131,24 @@ def _callers(config: SandboxConfig, book: Book, hook: TelegramHook) -> dict[str,
     }
 
 
-def _app(config: SandboxConfig, book: Book, callbacks: Callbacks, hook: TelegramHook) -> web.Application:
+def _app(config: SandboxConfig, book: Book, callbacks: Callbacks, hook: TelegramHook, lots: Lots) -> web.Application:
     """One server; paths keep the providers apart: /zalo, /telegram, /esms, /speedsms, /vnpt; Twilio's at the top."""
-    mischief = Mischief(config.faults, config.data)
+    mischief = Mischief(lots, book)
     app = web.Application(client_max_size=1024 * 1024, middlewares=[mischief.middleware()])
     tokens, templates = ZaloTokens(config.zalo, config.data), read_templates(config.zns_templates)
-    zalo = ZaloDesk(Desk(config, book, callbacks), tokens)
+    zalo = ZaloDesk(Desk(config, book, callbacks, lots), tokens)
     for provider in (
-        TwilioApi(Desk(config, book, callbacks)),
+        TwilioApi(Desk(config, book, callbacks, lots)),
         tokens,
         ZaloApi(zalo, templates),
         ZaloBusiness(zalo, templates),
-        TelegramApi(Desk(config, book, callbacks), hook),
-        EsmsApi(Desk(config, book, callbacks)),
-        SpeedSmsApi(Desk(config, book, callbacks)),
-        VnptApi(Desk(config, book, callbacks)),
+        TelegramApi(Desk(config, book, callbacks, lots), hook),
+        EsmsApi(Desk(config, book, callbacks, lots)),
+        SpeedSmsApi(Desk(config, book, callbacks, lots)),
+        VnptApi(Desk(config, book, callbacks, lots)),
         Citizens(config, book, callbacks, hook),
-        Pages(book),
+        Pages(book, lots),
+        FaultPage(lots),
     ):
         app.add_routes(provider.routes())
     return app
@@ -155,8 +161,8 @@ async def _listen_http(runner: web.AppRunner, config: SandboxConfig) -> int:
     return int(runner.addresses[0][1])
 
 
-async def _listen_smtp(config: SandboxConfig, book: Book, returns: Returns) -> asyncio.Server:
-    mailbox = Mailbox(config, book, returns)
+async def _listen_smtp(config: SandboxConfig, book: Book, returns: Returns, lots: Lots) -> asyncio.Server:
+    mailbox = Mailbox(config, book, returns, lots)
     with _taken(config.host, config.smtp_port):
         return await asyncio.get_running_loop().create_server(mailbox.server, config.host, config.smtp_port)
 

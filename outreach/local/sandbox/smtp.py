@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.policy import default
@@ -14,7 +15,10 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from outreach.local.sandbox.behaviour import Fate, mail_fate
 from outreach.local.sandbox.book import Book, new_id
 from outreach.local.sandbox.config import SandboxConfig
+from outreach.local.sandbox.fault_answers import outcome_of
+from outreach.local.sandbox.faults import Drawn, Fault
 from outreach.local.sandbox.log import Entry, Outcome, now
+from outreach.local.sandbox.lots import AS_FATES, KNOWN, Lots
 from outreach.local.sandbox.returns import Returns
 
 _REPLIES = {
@@ -27,8 +31,9 @@ _REPLIES = {
 class Mailbox:
     """What aiosmtpd asks for every command."""
 
-    def __init__(self, config: SandboxConfig, book: Book, returns: Returns) -> None:
+    def __init__(self, config: SandboxConfig, book: Book, returns: Returns, lots: Lots) -> None:
         self._config = config
+        self._lots = lots
         self._book = book
         self._returns = returns
 
@@ -62,20 +67,45 @@ class Mailbox:
         if Fate.DROPPED in fates:
             _hang_up(server)
             return "421 4.3.2 closing"
+        first = _entry(envelope, envelope.rcpt_tos[0], message, Outcome.ACCEPTED)
+        drawn, wait = self._lots.drawn(first, next(iter(fates & KNOWN), Fate.DELIVERED))
+        drawn = None if Fate.CONTENT in fates else drawn
+        wait += self._config.latency_ms / 1000
+        if drawn is not None and drawn.fault in (Fault.FAIL, Fault.RESET_BEFORE_READ):
+            return await self._fail(server, envelope, message, drawn, wait)
+        if drawn is not None:
+            fates.add(AS_FATES[drawn.fault])
         outcome, reply = Outcome.ACCEPTED, "250 2.0.0 taken by the sandbox"
         if Fate.CONTENT in fates:
             outcome, reply = _REPLIES[Fate.CONTENT]
         for to in envelope.rcpt_tos:
-            entry = _entry(envelope, to, message, outcome)
-            self._book.add(entry)
+            entry = self._write(_entry(envelope, to, message, outcome), drawn)
             self._returns.add(entry)
-        if self._config.latency_ms:
-            await asyncio.sleep(self._config.latency_ms / 1000)
+        if wait:
+            await asyncio.sleep(wait)
         if Fate.SILENT in fates:
             await asyncio.sleep(3600)  # until the other side gives up, which ends this connection
         if Fate.RESET in fates:
             _hang_up(server)
-        return reply
+        return "<html>gateway</html>" if Fate.GARBLED in fates else reply
+
+    async def _fail(self, server: SMTP, envelope: Envelope, message: EmailMessage, drawn: Drawn, wait: float) -> str:
+        """Take nothing, write that down, and say so or hang up."""
+        outcome = outcome_of("smtp", drawn.code) if drawn.code else Outcome.BROKEN
+        for to in envelope.rcpt_tos:
+            self._write(replace(_entry(envelope, to, message, outcome), code=drawn.code), drawn)
+        if drawn.fault is Fault.RESET_BEFORE_READ:
+            _hang_up(server)
+            return "421 4.3.2 closing"
+        await asyncio.sleep(wait)
+        return f"{drawn.code} {drawn.code[0]}.3.0 the sandbox pretends to be out of order"
+
+    def _write(self, entry: Entry, drawn: Drawn | None) -> Entry:
+        entry = self._lots.befallen(entry, drawn, 0)
+        self._book.add(entry)
+        if drawn is not None:
+            self._lots.record.befell(entry, drawn.name)
+        return entry
 
 
 def _anybody(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

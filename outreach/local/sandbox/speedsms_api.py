@@ -47,7 +47,6 @@ class SpeedSmsApi:
         pair = f"{self._account.token}:x".encode()
         self._authorization = b"Basic " + base64.b64encode(pair)
         mine = [one for one in desk.book.everything() if one.provider == "speedsms"]
-        self._balance = self._account.balance - sum(one.parts for one in mine) * self._account.price
         last = max((int(one.provider_id.partition(":")[0]) for one in mine), default=_FIRST)
         self._transactions = count(last + 1)
 
@@ -95,8 +94,6 @@ class SpeedSmsApi:
         invalid = [entry for entry, is_bad in zip(entries, bad, strict=True) if is_bad]
         self._refuse_all(invalid, Outcome.REFUSED, _NUMBERS[1])
         price = sum(one.parts for one in taken) * self._account.price
-        if what is not Fate.DROPPED:
-            self._balance -= price
         data = {
             "tranId": transaction,
             "totalSMS": sum(one.parts for one in taken),
@@ -126,6 +123,10 @@ class SpeedSmsApi:
             return _REFUSALS[what]
         price = sum(one.parts for one in entries) * self._account.price
         return _BALANCE if self._balance < price else None
+
+    @property
+    def _balance(self) -> int:
+        return self._account.balance - self._desk.book.parts_of("speedsms") * self._account.price
 
     def _knows(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "").encode(errors="replace")

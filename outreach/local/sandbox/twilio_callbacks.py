@@ -37,7 +37,10 @@ class TwilioCaller:
         return fate(to, self._config.fail_share)
 
     def steps(self, entry: Entry, what: list[Step]) -> list[Step]:
-        """The configured ones; a failing number ends undelivered."""
+        """The configured ones; a failing number ends undelivered, and so does who drew a 30xxx."""
+        drawn = next((one.partition(":")[2] for one in entry.faults if one.startswith("fail:")), "")
+        if drawn:
+            return [*what[:-1], ("undelivered", drawn)]
         return [*what[:-1], ("undelivered", "30003")] if self.fate(entry.to) is Fate.FAILED else what
 
     def waits(self) -> Iterator[float]:

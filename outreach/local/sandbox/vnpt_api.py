@@ -40,8 +40,6 @@ class VnptApi:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._account = account = desk.config.vnpt
-        mine = [one for one in desk.book.everything() if one.provider == "vnpt"]
-        self._left = account.messages - sum(one.parts for one in mine)
         self._said_right: Sequence[tuple[str, str, str, str]] = (
             ("AGENTID", account.agent_id, "15", "Agent is invalid"),
             ("USERNAME", account.username, "10", "User_name is invalid"),
@@ -72,8 +70,6 @@ class VnptApi:
             replace(entry, provider_id=request_id if len(entries) == 1 else f"{request_id}:{place}")
             for place, entry in enumerate(entries)
         ]
-        if what is not Fate.DROPPED:
-            self._left -= sum(one.parts for one in taken)
         return await self._desk.take_all(request, taken, what, lambda: _reply("0", "success"))
 
     def _objection(
@@ -91,7 +87,7 @@ class VnptApi:
             return None if all(map(self._desk.book.was_broken, entries)) else _BROKEN
         if what in _REFUSALS:
             return _REFUSALS[what]
-        if self._left < sum(one.parts for one in entries):
+        if self._account.messages - self._desk.book.parts_of("vnpt") < sum(one.parts for one in entries):
             return _QUOTA
         return None if self._desk.admits() else _THROTTLED
 

@@ -42,6 +42,7 @@ class ZaloApi:
         self._desk = desk
         self._templates = templates
         self._share = desk.desk.config.fail_share
+        self._beyond = 0
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers to."""
@@ -72,11 +73,14 @@ class ZaloApi:
         return await self._hand_in(request, entry, wrong if user else (-201, "user_id is invalid"))
 
     async def window(self, request: web.Request) -> web.StreamResponse:
-        """When a user was last in touch."""
+        """When a user was last in touch; or, where an owner is asked about, what is left of the package."""
         refused = self._desk.objection(request, wrong=_TOKEN, expired=_EXPIRED)
         if refused is not None:
             return self._desk.answer({"error": refused[0], "message": refused[1]})
-        user = str((await fields(request) or {}).get("user_id", ""))
+        said = await fields(request) or {}
+        if "quota_owner" in said:
+            return self._desk.answer({"error": 0, "message": "Success", "data": [self._package()]})
+        user = str(said.get("user_id", ""))
         last = self._last_interaction(user)
         return self._desk.success(
             {
@@ -104,6 +108,7 @@ class ZaloApi:
             or wrong
             or self._desk.fated(entry, what, _REFUSALS)
             or self._unwilling(entry.to)
+            or (None if self._age(entry.to) <= FREE or self._left > 0 else _REFUSALS[Fate.QUOTA])
             or (None if self._desk.admits() else (-32, "Too many requests"))
         )
         if refused is not None:
@@ -114,10 +119,19 @@ class ZaloApi:
         return await self._desk.desk.take(request, taken, what, self._accepted)
 
     def _accepted(self, entry: Entry) -> web.Response:
-        free = self._age(entry.to) <= FREE
-        quota = {"quota_type": "reply" if free else "oa_quota", "remain": "7", "total": "8"}
+        quota: dict[str, str] = {"quota_type": "reply", "remain": "7", "total": "8"}
+        if self._age(entry.to) > FREE:
+            self._beyond += 1
+            quota = {"quota_type": "sub_quota", "owner_type": "OA", **self._package()}
         data = {"message_id": entry.provider_id, "user_id": entry.to, "sent_time": _milliseconds(entry.moment)}
         return self._desk.success({**data, "quota": quota})
+
+    @property
+    def _left(self) -> int:
+        return max(0, self._desk.app.package - self._beyond)
+
+    def _package(self) -> dict[str, str]:
+        return {"asset_id": "1", "remain": str(self._left), "total": str(self._desk.app.package)}
 
     def _unwilling(self, user: str) -> Refusal | None:
         if self._unfollowed(user):
@@ -136,7 +150,7 @@ class ZaloApi:
 
     def _last_interaction(self, user: str) -> datetime:
         """When they last did something here; who never did is taken to have done so an hour ago, or eight days ago."""
-        deeds = [deed for deed in self._deeds(user) if deed.what not in ("unfollow", "user_seen_message")]
+        deeds = [deed for deed in self._deeds(user) if _in_touch(deed)]
         if deeds:
             return deeds[-1].moment
         away = user_fate(user, self._share) is Fate.WINDOW
@@ -154,6 +168,13 @@ class ZaloApi:
             callback=self._desk.desk.config.webhooks.get("zalo", ""),
             provider="zalo",
         )
+
+
+def _in_touch(deed: Deed) -> bool:
+    """Whether a deed opens the window: a call does so only where the two have spoken."""
+    if deed.what == "user_call_oa":
+        return str(json.loads(deed.body).get("talk_time", "")).strip("0") != ""
+    return deed.what not in ("unfollow", "user_seen_message")
 
 
 def _wrong_text(user: str, text: object) -> Refusal | None:

@@ -73,9 +73,12 @@ class ZaloBusiness:
         if what is Fate.BROKEN:
             return self._desk.broken(entry)
         taken = replace(entry, provider_id=new_id("ZN"))
-        if what is not Fate.DROPPED:
-            self._sent[_day(taken)] += 1
-        return await self._desk.desk.take(request, taken, what, self._accepted)
+        self._sent[_day(taken)] += 1
+        try:
+            return await self._desk.desk.take(request, taken, what, self._accepted)
+        finally:
+            if self._book.by_id(taken.provider_id) is None:  # a fault befell it, or its fate
+                self._sent[_day(taken)] -= 1
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """Whether a message has arrived; receipts may be lost, this knows."""

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from outreach.local.sandbox.behaviour import Fate, chance, user_fate, zns_fate
+from outreach.local.sandbox.book import message_name
 from outreach.local.sandbox.callbacks import Call, Step
 from outreach.local.sandbox.config import SandboxConfig
 from outreach.local.sandbox.credentials import ZaloApp
@@ -50,7 +51,7 @@ class ZaloCaller:
 
     def steps(self, entry: Entry, what: list[Step]) -> list[Step]:
         """Received; and seen, for the configured share of messages by user id."""
-        seen = entry.channel == "zalo_oa" and chance("seen", entry.provider_id) < self._config.seen_share
+        seen = entry.channel == "zalo_oa" and chance("seen", message_name(entry)) < self._config.seen_share
         return [("delivered", ""), ("read", "")] if seen else [("delivered", "")]
 
     def waits(self) -> Iterator[float]:

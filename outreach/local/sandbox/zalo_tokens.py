@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import html
 import json
 import secrets
 import time
@@ -24,6 +25,22 @@ from outreach.local.sandbox.log import write_private
 
 FILE: Final = "zalo.json"
 _CODE_SECONDS: Final = 600
+_PAGE: Final = """<!doctype html>
+<html lang="vi"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Cấp quyền (hộp cát)</title>
+<style>body {{ font: 1.1rem/1.5 sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem }}
+button {{ font: inherit; padding: .6rem 1.6rem }}</style></head>
+<body><h1>Cấp quyền cho ứng dụng</h1>
+<p>Đây là hộp cát, không phải Zalo: không có gì rời khỏi máy này.</p>
+<p>Ứng dụng {app} xin quyền gửi tin thay trang Official Account {oa}.</p>
+<form method="post" action="{target}"><button>Cho phép</button></form></body></html>
+"""
+_PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Where the form leads is not limited: the answer to it sends the browser on to the app."""
 _BAD_REFRESH: Final = (-14014, "Invalid refresh token.")
 
 
@@ -42,19 +59,30 @@ class ZaloTokens:
         """What it answers to."""
         return [
             web.post("/zalo/v4/oa/access_token", self.hand_out),
-            web.get("/zalo/v4/oa/permission", self.permit),
+            web.get("/zalo/v4/oa/permission", self.ask),
+            web.post("/zalo/v4/oa/permission", self.permit),
         ]
 
-    async def permit(self, request: web.Request) -> web.StreamResponse:
-        """The administrator of the Official Account says yes at once: a code goes to `redirect_uri`."""
-        query = request.query
-        target = query.get("redirect_uri", "")
-        if query.get("app_id") != self._app.app_id or not target.startswith(("http://", "https://")):
+    async def ask(self, request: web.Request) -> web.StreamResponse:
+        """The page on which the administrator of the Official Account presses a button."""
+        if not self._good(request):
             return json_answer(200, _error(-14002, "Invalid app_id or redirect_uri."))
+        page = _PAGE.format(app=self._app.app_id, oa=self._app.oa_id, target=html.escape(str(request.rel_url)))
+        return web.Response(text=page, content_type="text/html", headers=_PAGE_HEADERS)
+
+    async def permit(self, request: web.Request) -> web.StreamResponse:
+        """The button was pressed: a code goes to `redirect_uri`."""
+        if not self._good(request):
+            return json_answer(200, _error(-14002, "Invalid app_id or redirect_uri."))
+        query, target = request.query, request.query["redirect_uri"]
         code = secrets.token_urlsafe(32)
         self._codes[code] = (time.time() + _CODE_SECONDS, query.get("code_challenge", ""))
         said = urlencode({"oa_id": self._app.oa_id, "code": code, "state": query.get("state", "")})
         return web.Response(status=302, headers={"Location": f"{target}{'&' if '?' in target else '?'}{said}"})
+
+    def _good(self, request: web.Request) -> bool:
+        target = request.query.get("redirect_uri", "")
+        return request.query.get("app_id") == self._app.app_id and target.startswith(("http://", "https://"))
 
     async def hand_out(self, request: web.Request) -> web.StreamResponse:
         """A new pair for a refresh token or a code, which is used up by that."""
