@@ -24,7 +24,7 @@ from outreach.domain.states import DeliveryState, Reason, proved
 from outreach.domain.words import Channel
 from outreach.receipts.hearing import hear
 from outreach.receipts.joining import Joining
-from outreach.receipts.keeping import event_of, json_of
+from outreach.receipts.keeping import event_of, json_of, readable
 from outreach.receipts.together import Together
 from outreach.store import bounces, deliveries, events, polls, suppressions
 from outreach.store.bounces import Bounce
@@ -88,7 +88,7 @@ class Receiver:
             raise NotFound(f"there is no account {account_name!r}")
         adapter, account = self.adapters[account_name], self.accounts[account_name]
         adapter.verify(request)
-        told = adapter.parse(request)
+        told = [readable(event) for event in adapter.parse(request)]
         if any(len(name) > _LONGEST_NAME for event in told for name in (event.event_key, event.provider_id)):
             raise ValueError("no provider calls anything by so long a name")
         return self.take(account.name, told)
