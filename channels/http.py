@@ -30,6 +30,8 @@ CONNECTIONS = 100
 """How many connections an account keeps unless its settings say otherwise."""
 _KEEPALIVE = 15.0
 """Seconds an idle connection is kept: shorter than servers keep theirs, so that a write rarely meets a closed one."""
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer that are read: one that does not end must not fill the memory."""
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -149,4 +151,13 @@ async def get(session: ClientSession, url: str, params: Mapping[str, str], heade
 
 
 async def _read(response: ClientResponse) -> Answer:
-    return Answer(response.status, await response.text(errors="replace"), response.headers)
+    raw = bytearray()
+    async for piece in response.content.iter_any():
+        raw += piece
+        if len(raw) >= LARGEST_ANSWER:
+            break  # what is left is not waited for: the connection is closed
+    try:
+        text = raw.decode(response.charset or "utf-8", "replace")
+    except (LookupError, UnicodeError):  # the names of some codecs that are not for texts pass for charsets
+        text = raw.decode("utf-8", "replace")
+    return Answer(response.status, text, response.headers)
