@@ -186,7 +186,7 @@ class Receiver:
             deliveries.advance(connection, round_, now=self.clock.now())
         for account_name in sorted({one.of.account for one in kept}):  # in one order: no deadlock
             dead = [
-                _bounce(one.receipt, (one.of.run, one.of.delivery)) for one in kept
+                _bounce(one.receipt, (one.of.run, one.of.delivery, None)) for one in kept
                 if one.of.account == account_name and one.receipt is not None and one.receipt.hard_bounce
             ]  # fmt: skip
             self._bounced(connection, account_name, dead)
@@ -235,7 +235,7 @@ class Receiver:
                 continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
             changes.append(self._change(account, event, place, own[place[:2]]))
             self._follow(connection, account.name, event, place[:2])
-            dead += [_bounce(event, place[:2])] if event.hard_bounce else []
+            dead += [_bounce(event, place)] if event.hard_bounce else []
             done.append(event.event_key)
         for round_ in _rounds(changes):
             deliveries.advance(connection, round_, now=self.clock.now(), shard=os.getpid())
@@ -316,8 +316,9 @@ class Receiver:
         return found
 
 
-def _bounce(receipt: Receipt, place: tuple[int, int]) -> Bounce:
-    return Bounce(*place, receipt.code)
+def _bounce(receipt: Receipt, place: tuple[int, int, int | None]) -> Bounce:
+    run, delivery, generation = place
+    return Bounce(run, delivery, receipt.code, generation)
 
 
 def _rounds(changes: Sequence[Change]) -> list[list[Change]]:
