@@ -100,6 +100,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "invented.put_people": "writes invented people; reads none",
     "invented.put_cases": "writes invented cases; reads none",
     "moves.share_out": "deliveries move between accounts: works for all; gives numbers",
+    "moves.gone": "names of accounts at which deliveries wait; gives no person",
     "moves.lend": "deliveries move between accounts: works for all; gives a number",
     "moves.waiting": "how many deliveries wait at accounts; gives no person",
     "people_plans.plan_people": "planning works for all; whom a message is for was settled by `audiences.gather`",

@@ -26,7 +26,7 @@ from outreach.domain.lifecycle import CampaignState
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, polls, trial, units
+from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, moves, polls, trial, units
 from outreach.store.engine import connect, ready
 
 _LEAST_FREE = 1024**3
@@ -227,6 +227,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         held = bounces.held(connection)
         now = runtime.clock.now()
         tests = len(trial.listed(connection))
+        left = moves.waiting(connection, moves.gone(connection, runtime.accounts))
         in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
@@ -238,6 +239,13 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
+    for name, n in sorted(left.items()):
+        what = f"is not in {runtime.settings.accounts_file}, and {n:,} deliveries wait for it"
+        mend = (
+            "if others serve its SMS or e-mails, restart the scheduler: they get them; else put the account back under"
+            " its old name, or cancel the campaign"
+        )
+        yield Check(f"account {name}", Finding.BROKEN, what, mend)
     yield from _asked(asked.values(), now)
     for one_held in held.values():
         what = (
