@@ -28,6 +28,7 @@ from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, moves, polls, trial, units
 from outreach.store.engine import connect, ready
+from outreach.store.sharing import NOWHERE, with_paths
 
 _LEAST_FREE = 1024**3
 """Bytes below which a disk counts as nearly full."""
@@ -222,6 +223,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     with runtime.engine.connect() as connection:
         out, standings = accounts.paused(connection), circuits.standings(connection)
         known = units.count(connection)
+        nowhere = [one.name for one in with_paths(connection, runtime.accounts.values()) if one.unit == NOWHERE]
         children = health.open_children(connection)
         asked = polls.read(connection, list(runtime.accounts))
         held = bounces.held(connection)
@@ -239,6 +241,9 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
+    for name in nowhere:
+        what = f"sends nothing: there is no unit {runtime.accounts[name].unit!r}"
+        yield Check(f"unit of {name}", Finding.BROKEN, what, f"mend its unit in {runtime.settings.accounts_file}")
     for name, n in sorted(left.items()):
         what = f"is not in {runtime.settings.accounts_file}, and {n:,} deliveries wait for it"
         mend = (

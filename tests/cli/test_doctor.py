@@ -155,3 +155,8 @@ def test_an_account_that_was_taken_out_while_deliveries_wait_for_it_is_broken(
     assert "1 deliveries wait for it" in outreach("doctor").out
     write(outreach, TO_ITSELF.replace("sms-real", "sms-main"))
     assert "account sms-main" not in findings(outreach)
+
+
+def test_an_account_of_a_unit_that_is_not_there_is_broken(outreach: Commands) -> None:
+    write(outreach, TO_ITSELF + 'unit = "99999"\n')
+    assert findings(outreach)["unit of sms-real"] == "broken"

@@ -371,3 +371,14 @@ def test_an_account_in_trial_mode_inherits_nobody(made: Pair) -> None:
     made.world.accounts = {"b": replace(made.world.accounts["b"], trial=True)}
     assert made.tick() == 0
     assert made.at("a") == waited
+
+
+def test_an_account_of_a_unit_that_is_not_there_stops_nobody_else(made: Pair) -> None:
+    made.people(40)
+    made.world.accounts = {**made.world.accounts, "a": replace(made.world.accounts["a"], unit="99999")}
+    made.launched()
+    assert (made.at("a"), made.at("b")) == (0, 40)
+    with made.world.engine.begin() as connection:
+        account_store.pause(connection, "b", code="", reason="a test")
+    assert made.tick() == 0
+    assert (made.at("a"), made.at("b")) == (0, 40)
