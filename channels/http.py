@@ -120,7 +120,7 @@ def unsent(error: Exception) -> SendError:
     """What an error means that came before anything was written."""
     if isinstance(error, ClientConnectorCertificateError):
         return SendError(ErrorKind.MISCONFIGURED, "", "the provider's certificate is not valid for its address")
-    if isinstance(error, InvalidURL):
+    if isinstance(error, InvalidURL | UnicodeError):
         return SendError(ErrorKind.MISCONFIGURED, "", "the provider's address (base_url) is not a web address")
     if isinstance(error, TimeoutError):
         return SendError(ErrorKind.TRANSIENT, "", "no connection to the provider in time; nothing was written")
@@ -135,7 +135,7 @@ async def post(
     try:
         async with session.post(url, data=payload, headers=headers, allow_redirects=False) as response:
             return await _read(response)
-    except (ClientError, OSError) as error:  # TimeoutError is an OSError
+    except (ClientError, OSError, UnicodeError) as error:  # TimeoutError is an OSError; the last: no host's name
         failure = payload.failure(error)
     raise failure  # outside the handler: the cause could show the request
 
@@ -145,7 +145,7 @@ async def get(session: ClientSession, url: str, params: Mapping[str, str], heade
     try:
         async with session.get(url, params=params, headers=headers, allow_redirects=False) as response:
             return await _read(response)
-    except (ClientError, OSError) as error:
+    except (ClientError, OSError, UnicodeError) as error:
         failure = unsent(error)
     raise failure
 

@@ -121,3 +121,15 @@ def test_settings_that_would_send_something_wrong_are_refused(settings: dict[str
 def test_json_within_a_text_of_the_body_is_left_as_it_is() -> None:
     body = {**BODY, "extra": '{"to": 1, "list": {"key": 2}}'}
     assert GatewayConfig.model_validate({"url": "https://gateway.example", **SETTINGS, "body": body}).body == body
+
+
+@pytest.mark.parametrize("host", ["sms..tinh.vn", "x" * 300 + ".vn"])
+def test_a_host_that_cannot_be_one_pauses_the_account_and_leaves_nobody_in_doubt(host: str) -> None:
+    async def story() -> SendError:
+        adapter = gateway(f"https://{host}/send")
+        with pytest.raises(SendError) as caught:
+            await adapter.send(sms())
+        await adapter.aclose()
+        return caught.value
+
+    assert run(story()).kind is ErrorKind.MISCONFIGURED
