@@ -95,6 +95,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "joins.use": "the unguessable token of an invitation is the permission",
     "joins.with_phone": "whose the phone number of an event is: works for all",
     "joins.withdrew": "writes what contacts took back; reads none",
+    "health.bound_to_nobody": "how many addresses belong to accounts that are gone; gives no person",
     "inbound.keep": "what a citizen writes is kept, whoever they are; gives nothing",
     "inbound.purge": "retention; gives a number",
     "invented.put_people": "writes invented people; reads none",

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import redis
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.cli.session import Session
@@ -223,13 +223,12 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     with runtime.engine.connect() as connection:
         out, standings = accounts.paused(connection), circuits.standings(connection)
         known = units.count(connection)
-        nowhere = [one.name for one in with_paths(connection, runtime.accounts.values()) if one.unit == NOWHERE]
         children = health.open_children(connection)
         asked = polls.read(connection, list(runtime.accounts))
         held = bounces.held(connection)
         now = runtime.clock.now()
         tests = len(trial.listed(connection))
-        left = moves.waiting(connection, moves.gone(connection, runtime.accounts))
+        adrift = list(_adrift(connection, runtime))
         in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
     if sending:
@@ -241,16 +240,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.accounts.keys() & out.keys():
         why = f"paused since {out[name].since:%Y-%m-%d %H:%M} UTC: {out[name].code} {out[name].reason}".rstrip()
         yield Check(f"account {name}", Finding.BROKEN, why, mending(name, out[name].code))
-    for name in nowhere:
-        what = f"sends nothing: there is no unit {runtime.accounts[name].unit!r}"
-        yield Check(f"unit of {name}", Finding.BROKEN, what, f"mend its unit in {runtime.settings.accounts_file}")
-    for name, n in sorted(left.items()):
-        what = f"is not in {runtime.settings.accounts_file}, and {n:,} deliveries wait for it"
-        mend = (
-            "if others serve its SMS or e-mails, restart the scheduler: they get them; else put the account back under"
-            " its old name, or cancel the campaign"
-        )
-        yield Check(f"account {name}", Finding.BROKEN, what, mend)
+    yield from adrift
     yield from _asked(asked.values(), now)
     for one_held in held.values():
         what = (
@@ -273,6 +263,25 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     else:
         yield Check("units", Finding.DOUBTFUL, "none are loaded", "outreach units load")
     yield _workers(children)
+
+
+def _adrift(connection: Connection, runtime: Runtime) -> Iterator[Check]:
+    """What a change of the accounts file has left behind: units that are not there, deliveries and people of nobody."""
+    file = runtime.settings.accounts_file
+    for one in with_paths(connection, runtime.accounts.values()):
+        if one.unit == NOWHERE:
+            what = f"sends nothing: there is no unit {runtime.accounts[one.name].unit!r}"
+            yield Check(f"unit of {one.name}", Finding.BROKEN, what, f"mend its unit in {file}")
+    for name, n in sorted(moves.waiting(connection, moves.gone(connection, runtime.accounts)).items()):
+        what = f"is not in {file}, and {n:,} deliveries wait for it"
+        mend = (
+            "if others serve its SMS or e-mails, restart the scheduler: they get them; else put the account back under"
+            " its old name, or cancel the campaign"
+        )
+        yield Check(f"account {name}", Finding.BROKEN, what, mend)
+    for name, n in health.bound_to_nobody(connection, runtime.accounts).items():
+        what = f"{n:,} people came to {name}, which is not in {file}: nothing else can write to them there"
+        yield Check(f"addresses of {name}", Finding.DOUBTFUL, what, "put the account back under its old name")
 
 
 def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:

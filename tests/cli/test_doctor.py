@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from outreach.dispatch.child import myself
 from outreach.domain.clock import VirtualClock
@@ -160,3 +160,14 @@ def test_an_account_that_was_taken_out_while_deliveries_wait_for_it_is_broken(
 def test_an_account_of_a_unit_that_is_not_there_is_broken(outreach: Commands) -> None:
     write(outreach, TO_ITSELF + 'unit = "99999"\n')
     assert findings(outreach)["unit of sms-real"] == "broken"
+
+
+def test_people_who_came_to_an_account_that_was_renamed_are_told_of(
+    outreach: Commands, engine: Engine, clock: VirtualClock
+) -> None:
+    World(engine, KeyRing({1: "a secret of these tests, long enough to be one"}), clock).person(
+        "An", phone="+84912345678"
+    )
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE addresses SET channel = 'telegram', account = 'bot-cu'"))
+    assert findings(outreach)["addresses of bot-cu"] == "doubtful"
