@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -123,7 +124,7 @@ class HttpGateway:
         provider_id = at(told, back.id_path)[:_LONGEST_ID]
         text, sender = at(told, back.text_path), at(told, back.sender_path)
         if text and sender:
-            name = provider_id or hashlib.sha256(request.body or request.url.encode()).hexdigest()[:32]
+            name = provider_id or _same_on_a_day(request)
             return [Inbound(f"{name}:inbound", request.received_at, provider_id=provider_id, sender=sender, text=text)]
         status = at(told, back.status_path)
         key = at(told, back.key_path) or _query(request).get(_KEY, "")
@@ -215,6 +216,12 @@ class HttpGateway:
         secret = back.secret.get_secret_value() if back is not None and back.secret is not None else ""
         mark = hashlib.sha256(b"http callback " + secret.encode()).digest()
         return hmac.new(mark, key.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _same_on_a_day(request: WebhookRequest) -> str:
+    """A name for a text to which the gateway gives none: the same words count once a day, not for ever."""
+    said = request.received_at.astimezone(UTC).date().isoformat().encode() + (request.body or request.url.encode())
+    return hashlib.sha256(said).hexdigest()[:32]
 
 
 def _code(told: str) -> str:

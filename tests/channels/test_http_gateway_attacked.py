@@ -7,7 +7,7 @@ import contextlib
 import json
 import resource
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -133,3 +133,17 @@ def test_a_host_that_cannot_be_one_pauses_the_account_and_leaves_nobody_in_doubt
         return caught.value
 
     assert run(story()).kind is ErrorKind.MISCONFIGURED
+
+
+def test_the_same_words_on_another_day_are_not_taken_for_a_repetition() -> None:
+    """Who refused, came back and refuses again, by a gateway that gives its texts no id."""
+
+    def key(at: datetime) -> str:
+        body = json.dumps({"from": NUMBER, "text": "TU CHOI"}).encode()
+        request = WebhookRequest("POST", "https://tin.example.vn/webhooks/a", {}, [], body, at)
+        (event,) = gateway("https://gateway.example").parse(request)
+        return event.event_key
+
+    first = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    assert key(first) == key(first + timedelta(minutes=5))
+    assert key(first) != key(first + timedelta(days=1))
