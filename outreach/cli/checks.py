@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import redis
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.cli.session import Session
@@ -29,8 +29,9 @@ from outreach.domain.quotas import Quota
 from outreach.local.embedded import Servers
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, polls, quotas, trial, units
+from outreach.store import accounts, bounces, campaigns, circuits, health, migrate, moves, polls, quotas, trial, units
 from outreach.store.engine import connect, ready
+from outreach.store.sharing import NOWHERE, with_paths
 
 _LEAST_FREE = 1024**3
 """Bytes below which a disk counts as nearly full."""
@@ -230,6 +231,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         held = bounces.held(connection)
         now = runtime.clock.now()
         tests = len(trial.listed(connection))
+        adrift = list(_adrift(connection, runtime))
         in_trial = [one.slug for one in campaigns.in_states(connection, *_GOING_ON) if one.trial]
         left = quotas.read(connection, list(runtime.accounts))
     sending = [name for name, account in runtime.accounts.items() if account.provider != "station"]
@@ -245,6 +247,7 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for name in runtime.authorising().missing():
         if name not in out:
             yield Check(f"account {name}", Finding.BROKEN, "nobody has authorised it yet", mending(name, NO_TOKEN))
+    yield from adrift
     yield from _asked(asked.values(), now)
     for one_held in held.values():
         what = (
@@ -268,6 +271,25 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     else:
         yield Check("units", Finding.DOUBTFUL, "none are loaded", "outreach units load")
     yield _workers(children)
+
+
+def _adrift(connection: Connection, runtime: Runtime) -> Iterator[Check]:
+    """What a change of the accounts file has left behind: units that are not there, deliveries and people of nobody."""
+    file = runtime.settings.accounts_file
+    for one in with_paths(connection, runtime.accounts.values()):
+        if one.unit == NOWHERE:
+            what = f"sends nothing: there is no unit {runtime.accounts[one.name].unit!r}"
+            yield Check(f"unit of {one.name}", Finding.BROKEN, what, f"mend its unit in {file}")
+    for name, n in sorted(moves.waiting(connection, moves.gone(connection, runtime.accounts)).items()):
+        what = f"is not in {file}, and {n:,} deliveries wait for it"
+        mend = (
+            "if others serve its SMS or e-mails, restart the scheduler: they get them; else put the account back under"
+            " its old name, or cancel the campaign"
+        )
+        yield Check(f"account {name}", Finding.BROKEN, what, mend)
+    for name, n in health.bound_to_nobody(connection, runtime.accounts).items():
+        what = f"{n:,} people came to {name}, which is not in {file}: nothing else can write to them there"
+        yield Check(f"addresses of {name}", Finding.DOUBTFUL, what, "put the account back under its old name")
 
 
 def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:
