@@ -27,6 +27,8 @@ from channels.marks import Marks
 LARGEST: Final = 256 * 1024
 """Bytes of a mail that are looked at: a report says what it has to say before it returns the message."""
 _MOST_PARTS: Final = 50
+_MOST_NESTED: Final = 30
+"""Multiparts of a mail that is read: each costs the parser time for every line within it."""
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _COMPLAINTS: Final = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """Feedback types that mean: no more of these. `not-spam` and reports about signatures do not."""
@@ -41,7 +43,7 @@ def read_report(raw: bytes, marks: Marks, at: datetime) -> list[Event]:
     """The receipt a mail amounts to; nothing for other mail, forged reports, delays and automatic answers."""
     raw = raw[:LARGEST]
     key = marks.find(raw)
-    if not key:
+    if not key or raw.lower().count(b"multipart/") > _MOST_NESTED:
         return []
     try:
         found = _receipt(raw, key, _event_key(raw, key), at)

@@ -30,6 +30,8 @@ CONNECTIONS = 100
 """How many connections an account keeps unless its settings say otherwise."""
 _KEEPALIVE = 15.0
 """Seconds an idle connection is kept: shorter than servers keep theirs, so that a write rarely meets a closed one."""
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer that are read: one that does not end must not fill the memory."""
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -120,7 +122,7 @@ def unsent(error: Exception) -> SendError:
     """What an error means that came before anything was written."""
     if isinstance(error, ClientConnectorCertificateError):
         return SendError(ErrorKind.MISCONFIGURED, "", "the provider's certificate is not valid for its address")
-    if isinstance(error, InvalidURL):
+    if isinstance(error, InvalidURL | UnicodeError):
         return SendError(ErrorKind.MISCONFIGURED, "", "the provider's address (base_url) is not a web address")
     if isinstance(error, TimeoutError):
         return SendError(ErrorKind.TRANSIENT, "", "no connection to the provider in time; nothing was written")
@@ -135,7 +137,7 @@ async def post(
     try:
         async with session.post(url, data=payload, headers=headers, allow_redirects=False) as response:
             return await _read(response)
-    except (ClientError, OSError) as error:  # TimeoutError is an OSError
+    except (ClientError, OSError, UnicodeError) as error:  # TimeoutError is an OSError; the last: no host's name
         failure = payload.failure(error)
     raise failure  # outside the handler: the cause could show the request
 
@@ -145,10 +147,19 @@ async def get(session: ClientSession, url: str, params: Mapping[str, str], heade
     try:
         async with session.get(url, params=params, headers=headers, allow_redirects=False) as response:
             return await _read(response)
-    except (ClientError, OSError) as error:
+    except (ClientError, OSError, UnicodeError) as error:
         failure = unsent(error)
     raise failure
 
 
 async def _read(response: ClientResponse) -> Answer:
-    return Answer(response.status, await response.text(errors="replace"), response.headers)
+    raw = bytearray()
+    async for piece in response.content.iter_any():
+        raw += piece
+        if len(raw) >= LARGEST_ANSWER:
+            break  # what is left is not waited for: the connection is closed
+    try:
+        text = raw.decode(response.charset or "utf-8", "replace")
+    except (LookupError, UnicodeError):  # the names of some codecs that are not for texts pass for charsets
+        text = raw.decode("utf-8", "replace")
+    return Answer(response.status, text, response.headers)

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -34,6 +36,9 @@ from channels.http_gateway_config import Callback, GatewayConfig, at, filled
 _KEY, _TOKEN = "d", "t"
 """Names in the callback's query: our key, and what proves that we made the address."""
 _LONGEST_ID: Final = 200
+_CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
+_FEWEST_OF_A_NUMBER: Final = 9
+"""Digits of a phone number, which must not be taken down as a code."""
 
 
 class HttpGateway:
@@ -119,7 +124,7 @@ class HttpGateway:
         provider_id = at(told, back.id_path)[:_LONGEST_ID]
         text, sender = at(told, back.text_path), at(told, back.sender_path)
         if text and sender:
-            name = provider_id or hashlib.sha256(request.body or request.url.encode()).hexdigest()[:32]
+            name = provider_id or _same_on_a_day(request)
             return [Inbound(f"{name}:inbound", request.received_at, provider_id=provider_id, sender=sender, text=text)]
         status = at(told, back.status_path)
         key = at(told, back.key_path) or _query(request).get(_KEY, "")
@@ -163,7 +168,8 @@ class HttpGateway:
         if config.id_path and not number:
             raise SendError(ErrorKind.UNCERTAIN, "", "the gateway took the message, but gave it no id")
         parts = at(told, config.parts_path)
-        return Accepted(number or outgoing.key, int(parts) if parts.isdecimal() and 0 < int(parts) < 100 else None)
+        told = int(parts) if parts.isdecimal() and len(parts) < 3 else 0
+        return Accepted(number or outgoing.key, told or None)
 
     def _refusal(self, answer: http.Answer, told: Any) -> SendError:
         config = self._config
@@ -173,7 +179,7 @@ class HttpGateway:
             return SendError(rule.kind, code, rule.en or f"the gateway's error {code}", answer.retry_after)
         kind, reason = self._by_status(answer.status)
         left = kind is ErrorKind.TRANSIENT and bool(config.deduplicates_for)
-        return SendError(kind, code if code.isalnum() else "", reason, answer.retry_after, may_have_left=left)
+        return SendError(kind, _code(code), reason, answer.retry_after, may_have_left=left)
 
     def _by_status(self, status: int) -> tuple[ErrorKind, str]:
         if status == 429:
@@ -198,8 +204,8 @@ class HttpGateway:
         code = at(told, back.error_path)[:_LONGEST_ID] if failed else ""
         rule = self._config.errors.get(code)
         return Receipt(
-            f"{provider_id or key}:{status}"[:_LONGEST_ID], request.received_at, key=key, provider_id=provider_id,
-            state=state, code=code or (f"status-{status}" if failed else ""),
+            f"{provider_id or key}:{status[:_LONGEST_ID]}", request.received_at, key=key, provider_id=provider_id,
+            state=state, code=(code if rule else _code(code)) or (f"status-{_code(status)}" if failed else ""),
             reason=(rule.en if rule else "the gateway did not deliver it") if failed else "",
             opted_out=rule is not None and rule.kind is ErrorKind.OPTED_OUT,
         )  # fmt: skip
@@ -210,6 +216,17 @@ class HttpGateway:
         secret = back.secret.get_secret_value() if back is not None and back.secret is not None else ""
         mark = hashlib.sha256(b"http callback " + secret.encode()).digest()
         return hmac.new(mark, key.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _same_on_a_day(request: WebhookRequest) -> str:
+    """A name for a text to which the gateway gives none: the same words count once a day, not for ever."""
+    said = request.received_at.astimezone(UTC).date().isoformat().encode() + (request.body or request.url.encode())
+    return hashlib.sha256(said).hexdigest()[:32]
+
+
+def _code(told: str) -> str:
+    """A code the settings do not name, where it is one: no sentence and nothing as long as a phone number."""
+    return told if _CODE.fullmatch(told) and sum(sign.isdigit() for sign in told) < _FEWEST_OF_A_NUMBER else ""
 
 
 def _document(text: str) -> Any:

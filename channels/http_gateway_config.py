@@ -15,6 +15,9 @@ from channels.contract import ErrorKind
 PLACEHOLDERS: Final = ("to", "to_digits", "to_national", "text", "key", "sender", "callback_url", "unicode")
 """What may stand in braces in the body; `unicode` is 1 where the text is not plain ASCII, else 0."""
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
+_BRACED = re.compile(r"\{\s*(\w+)[^{}\"]*\}")
+"""What looks like a placeholder, rightly written or not; JSON within a text has quotes."""
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -139,10 +142,27 @@ class GatewayConfig(contract.Config):
     def _known_placeholders(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
         found = {name for text in texts(value) for name in _PLACEHOLDER.findall(text)}
         strange = sorted(found - set(PLACEHOLDERS))
+        for text in texts(value):
+            wrong = [one[0] for one in _BRACED.finditer(text) if one[1] in PLACEHOLDERS and one[0] != f"{{{one[1]}}}"]
+            wrong += [f"{{{{{name}}}}}" for name in PLACEHOLDERS if f"{{{{{name}}}}}" in text]
+            if wrong:
+                raise ValueError(f"{wrong[0]} would be sent as it stands; a placeholder has nothing in it but its name")
         if strange:
             raise ValueError(f"unknown placeholder {{{strange[0]}}}; known: {', '.join(PLACEHOLDERS)}")
         if not found & {"to", "to_digits", "to_national"} or "text" not in found:
             raise ValueError("it needs {text} and one of {to}, {to_digits}, {to_national}")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        for name, secret in value.items():
+            if not _HEADER.fullmatch(name):
+                raise ValueError("a header's name has letters, digits and hyphens")
+            if not secret.get_secret_value().isprintable():
+                raise ValueError(f"{name}: a line break or another sign that nobody sees stands in it")
+            if _named(secret.get_secret_value()):
+                raise ValueError(f"{name}: placeholders are filled in the body alone")
         return value
 
     @model_validator(mode="after")
@@ -152,6 +172,8 @@ class GatewayConfig(contract.Config):
             raise ValueError("url: write an address like https://gateway.example/api/send")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not self.unencrypted:
             raise ValueError("url: numbers and texts would travel unencrypted; write https://, or unencrypted = true")
+        if _named(self.url) or any(_named(name) for name in names(self.body)):
+            raise ValueError("placeholders are filled in the texts of the body alone, not in url or names")
         if bool(self.username) != (self.password is not None):
             raise ValueError("username and password go together")
         if self.errors and not self.error_path:
@@ -161,6 +183,19 @@ class GatewayConfig(contract.Config):
         if self.deduplicates_for and not any("{key}" in text for text in texts(self.body)):
             raise ValueError("deduplicates_for: the gateway can only know a repetition by {key} in the body")
         return self
+
+
+def _named(text: str) -> bool:
+    """Whether a placeholder of ours stands in a text."""
+    return any(found[1] in PLACEHOLDERS for found in _BRACED.finditer(text))
+
+
+def names(value: object) -> Iterator[str]:
+    """Every name in a nested body."""
+    if isinstance(value, Mapping):
+        yield from value
+    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from names(part)
 
 
 def texts(value: object) -> Iterator[str]:

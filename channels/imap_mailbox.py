@@ -69,7 +69,14 @@ class ImapMailbox:
         found = _CURSOR.fullmatch(cursor)
         after = int(found[2]) if found and int(found[1]) == validity else 0
         uids, seen = self._search(server, after, next_uid)
-        mails = dict(self._fetch(server, uids))
+        mails: dict[int, bytes] = {}
+        for some in _groups(uids):
+            if time.monotonic() >= self._ends:
+                if not mails:
+                    raise TimeoutError("the mailbox is too slow")
+                seen = some[0] - 1  # the next reading goes on here
+                break
+            mails.update(self._fetch(server, some))
         with suppress(imaplib.IMAP4.error, OSError):
             server.logout()
         return [mails[uid] for uid in sorted(mails)], f"{validity}:{seen}"
@@ -119,16 +126,13 @@ class ImapMailbox:
         return found, after
 
     def _fetch(self, server: imaplib.IMAP4, uids: list[int]) -> Iterator[tuple[int, bytes]]:
-        for start in range(0, len(uids), _AT_ONCE):
-            if time.monotonic() >= self._ends:
-                raise TimeoutError("the mailbox is too slow")
-            some = ",".join(str(uid) for uid in uids[start : start + _AT_ONCE])
-            answered, pieces = server.uid("FETCH", some, f"(UID BODY.PEEK[]<0.{LARGEST}>)")
-            if answered != "OK":
-                raise imaplib.IMAP4.abort("no answer to a fetch")
-            for piece in pieces:
-                if isinstance(piece, tuple) and (uid := _UID.search(piece[0])):
-                    yield int(uid[1]), piece[1]
+        some = ",".join(str(uid) for uid in uids)
+        answered, pieces = server.uid("FETCH", some, f"(UID BODY.PEEK[]<0.{LARGEST}>)")
+        if answered != "OK":
+            raise imaplib.IMAP4.abort("no answer to a fetch")
+        for piece in pieces:
+            if isinstance(piece, tuple) and (uid := _UID.search(piece[0])):
+                yield int(uid[1]), piece[1]
 
     def _hang_up(self) -> None:
         """Close the connection; a thread that still waits for the server ends by it."""
@@ -156,6 +160,10 @@ class _Plain(imaplib.IMAP4):
 
 class _Encrypted(_Plain, imaplib.IMAP4_SSL):
     """The same through TLS from the beginning."""
+
+
+def _groups(uids: list[int]) -> Iterator[list[int]]:
+    return (uids[start : start + _AT_ONCE] for start in range(0, len(uids), _AT_ONCE))
 
 
 def _number(server: imaplib.IMAP4, name: str) -> int:

@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from outreach.cli.checks import mending
+from outreach.cli.account_checks import mending
 from outreach.cli.options import Json, Slug
 from outreach.cli.output import local, make_table, print_json, print_table, warn
 from outreach.cli.session import session_of

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import typer
 
-from outreach.cli.checks import Check, Finding, examine
+from outreach.cli.checks import examine
+from outreach.cli.findings import Check, Finding
 from outreach.cli.options import Json
 from outreach.cli.output import print_json
 from outreach.cli.session import session_of

@@ -113,7 +113,7 @@ class Confirming:
     def _failed(self, claimed: Claimed, account: Account, error: SendError) -> None:
         """What an error means here: tried again only where nothing can have left."""
         spread = random.random()  # noqa: S311 - nothing secret is drawn
-        code = error.code[:200].replace("\0", "")
+        code = error.code.encode("utf-8", "ignore").decode().replace("\0", "")[:200]
         match error.kind:
             case ErrorKind.TRANSIENT if not error.may_have_left and (pause := backoff(claimed.attempt, spread)):
                 self._put_off(claimed, pause, code=code)

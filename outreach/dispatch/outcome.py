@@ -143,5 +143,5 @@ def _change(
 
 
 def _storable(text: str | None) -> str | None:
-    """What a provider calls something, as the database can keep it: no NUL, at most 200 characters."""
-    return text.replace("\0", "")[:200] if text else None
+    """What a provider calls something, as the database can keep it: no NUL, no half signs, at most 200 characters."""
+    return text.encode("utf-8", "ignore").decode().replace("\0", "")[:200] if text else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -30,17 +30,26 @@ _AFFIRMING: Final = ("dạ", "vâng", "ừ", "ok")
 _MOST_WORDS: Final = 12
 _DRAWN_OUT: Final = re.compile(r"([a-z])\1{2,}")
 """As in STOPPPP."""
+_LONGEST: Final = 4000
+"""Characters; a refusal is never judged by its beginning alone."""
+_TONE_FIRST: Final = re.compile(r"([\u0300\u0301\u0303\u0309])([\u0302\u0306])")
+"""A tone typed before the mark that shapes its letter, which NFC does not put together."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")
 
 
-def is_opt_out(text: str, *, brands: Iterable[str] = ()) -> bool:
+def is_opt_out(text: str, *, brands: Sequence[str] = ()) -> bool:
     """Whether a message says nothing but that no more are wanted.
 
     In any case, with all, some or none of its diacritics, with punctuation, polite words and the sender's own names
     (`brands`) around it. Any other word makes it a message for people: `Không hủy lịch hẹn của tôi`.
     """
-    words = _words(text)
+    if len(text) > _LONGEST:
+        return False
+    return any(_says_no(words, brands) for words in (_words(text), _words(text, parted=True)))
+
+
+def _says_no(words: Sequence[str], brands: Sequence[str]) -> bool:
     if not 0 < len(words) <= _MOST_WORDS:
         return False
     own = tuple(" ".join(_words(brand)) for brand in brands)
@@ -61,10 +70,10 @@ Syllable = tuple[tuple[tuple[str, frozenset[str]], ...], frozenset[str]]
 """Letters with what shapes them (ă â ê ô ơ ư đ), and the tone apart, which people put on different letters."""
 
 
-def _words(text: str) -> list[str]:
-    """The words, in small letters and NFC; signs that nobody sees do not part them."""
-    folded = unicodedata.normalize("NFKC", text[:200]).casefold()
-    seen = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+def _words(text: str, *, parted: bool = False) -> list[str]:
+    """The words, in small letters and NFC; signs that nobody sees stand for nothing, or (`parted`) for a space."""
+    folded = _TONE_FIRST.sub(r"\2\1", unicodedata.normalize("NFKD", text).casefold())
+    seen = "".join((" " if parted else "") if unicodedata.category(one) == "Cf" else one for one in folded)
     return [_DRAWN_OUT.sub(r"\1", word) for word in _WORD.findall(unicodedata.normalize("NFC", seen))]
 
 

@@ -72,8 +72,28 @@ def share_out(engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> 
     """
     with engine.connect() as connection:
         standings = circuits.standings(connection)
+        left = moves.gone(connection, accounts)
     turned = [one for one in standings.values() if one.name in accounts and (one.rests or _comes_back(one))]
-    return sum(_turn(engine, accounts, clock, one.name) for one in turned)
+    inherited = sum(_inherit(engine, accounts, clock, name) for name in left)
+    return inherited + sum(_turn(engine, accounts, clock, one.name) for one in turned)
+
+
+def _inherit(engine: Engine, accounts: Mapping[str, Account], clock: Clock, name: str) -> int:
+    """Give what waits at an account that is not there any more to the others, but to none in trial mode.
+
+    What only it could send stays, and `outreach doctor` tells.
+    """
+    moved = 0
+    with engine.begin() as connection:
+        resting = frozenset(one.name for one in circuits.standings(connection).values() if one.rests)
+        for channel in (one for one in Channel if one.any_account):
+            serving = [one for one in accounts.values() if one.serves(channel) and not one.trial]
+            given = moves.share_out(
+                connection, channel, with_paths(connection, serving), resting, of=[name], now=clock.now(),
+                limit=_AT_ONCE,
+            )  # fmt: skip
+            moved += sum(given.values())
+    return moved
 
 
 def _turn(engine: Engine, accounts: Mapping[str, Account], clock: Clock, name: str) -> int:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Touched
 from outreach.domain.invitation import tokens_in
 from outreach.domain.opt_out import is_opt_in, is_opt_out
+from outreach.domain.phones import PhoneError, parse_phone
+from outreach.domain.words import Channel
 from outreach.receipts import refusing
 from outreach.receipts.joining import Joining
 from outreach.store import arrivals, inbound, interactions
 
 LONGEST = 4000
 """Characters that are kept of what a citizen wrote."""
+_LONGEST_NUMBER = 40
 
 
 def hear(joining: Joining, event: Event) -> None:
     """Let an event that is no receipt have its effect; raises what the database and the key ring raise."""
+    event = _numbered(joining, event)
     _in_touch(joining, event)
     match event:
         case Joined():
@@ -25,6 +31,25 @@ def hear(joining: Joining, event: Event) -> None:
             _refuse(joining, event)
         case Inbound() if event.sender:
             _written(joining, event)
+
+
+def _numbered(joining: Joining, event: Event) -> Event:
+    """A text by SMS with its sender's number as ours are kept: gateways write 0912…, 84912…, +84 912 …
+
+    One that is no number of a subscriber stays as it is.
+    """
+    if (
+        not isinstance(event, Inbound | OptOut)
+        or joining.channel is not None
+        or not joining.account.serves(Channel.SMS)
+    ):
+        return event
+    if len(event.sender) > _LONGEST_NUMBER:
+        return event
+    try:
+        return replace(event, sender=parse_phone(event.sender).e164)
+    except PhoneError:
+        return event
 
 
 def _in_touch(joining: Joining, event: Event) -> None:

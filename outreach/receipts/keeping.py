@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,3 +26,24 @@ def event_of(data: Mapping[str, Any]) -> Event:
     if "state" in fields:
         fields["state"] = ReceiptState(fields["state"])
     return _KINDS[data["type"]](**fields)
+
+
+def readable(event: Event) -> Event:
+    """The event without halves of signs (lone surrogates), which can be neither sealed nor stored.
+
+    A gateway that cuts a long text may cut an emoji in two.
+    """
+    whole: dict[str, Any] = {
+        field.name: value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for field in fields(event)
+        if isinstance(value := getattr(event, field.name), str) and not _is_whole(value)
+    }
+    return replace(event, **whole) if whole else event
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

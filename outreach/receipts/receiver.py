@@ -24,7 +24,7 @@ from outreach.domain.states import DeliveryState, Reason, proved
 from outreach.domain.words import Channel
 from outreach.receipts.hearing import hear
 from outreach.receipts.joining import Joining
-from outreach.receipts.keeping import event_of, json_of
+from outreach.receipts.keeping import event_of, json_of, readable
 from outreach.receipts.together import Together
 from outreach.store import bounces, deliveries, events, polls, suppressions
 from outreach.store.bounces import Bounce
@@ -92,7 +92,7 @@ class Receiver:
             raise NotFound(f"there is no account {account_name!r}")
         adapter, account = self.adapters[account_name], self.accounts[account_name]
         adapter.verify(request)
-        told = adapter.parse(request)
+        told = [readable(event) for event in adapter.parse(request)]
         if any(len(name) > _LONGEST_NAME for event in told for name in (event.event_key, event.provider_id)):
             raise ValueError("no provider calls anything by so long a name")
         return self.take(account.name, told)
@@ -195,7 +195,7 @@ class Receiver:
             deliveries.advance(connection, round_, now=self.clock.now())
         for account_name in sorted({one.of.account for one in kept}):  # in one order: no deadlock
             dead = [
-                _bounce(one.receipt, (one.of.run, one.of.delivery)) for one in kept
+                _bounce(one.receipt, (one.of.run, one.of.delivery, None)) for one in kept
                 if one.of.account == account_name and one.receipt is not None and one.receipt.hard_bounce
             ]  # fmt: skip
             self._bounced(connection, account_name, dead)
@@ -244,7 +244,7 @@ class Receiver:
                 continue  # kept: replayed when the delivery is known; another account's is not this one's to tell
             changes.append(self._change(account, event, place, own[place[:2]]))
             self._follow(connection, account.name, event, place[:2])
-            dead += [_bounce(event, place[:2])] if event.hard_bounce else []
+            dead += [_bounce(event, place)] if event.hard_bounce else []
             done.append(event.event_key)
         for round_ in _rounds(changes):
             deliveries.advance(connection, round_, now=self.clock.now(), shard=os.getpid())
@@ -325,8 +325,9 @@ class Receiver:
         return found
 
 
-def _bounce(receipt: Receipt, place: tuple[int, int]) -> Bounce:
-    return Bounce(*place, receipt.code)
+def _bounce(receipt: Receipt, place: tuple[int, int, int | None]) -> Bounce:
+    run, delivery, generation = place
+    return Bounce(run, delivery, receipt.code, generation)
 
 
 def _rounds(changes: Sequence[Change]) -> list[list[Change]]:

@@ -24,11 +24,16 @@ _HOURS_KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """A delivery of an account that nobody is there for, with the mail server's code."""
+    """A delivery of an account that nobody is there for, with the mail server's code.
+
+    `generation`: of the message it is about; one of an older says nothing of the address written to since (None: it is
+    of the newest).
+    """
 
     run: int
     delivery: int
     code: str
+    generation: int | None = None
 
 
 def sent(connection: Connection, account: str, n: int, *, now: datetime, shard: int) -> None:
@@ -92,8 +97,11 @@ def _keep(
             SELECT DISTINCT ON (d.run_id, d.id) d.run_id, d.id, d.generation, :account, d.channel, d.fingerprint,
                 coalesce(a.key_version, y.key_version, 1), b.code,
                 date_trunc('hour', coalesce(d.sent_at, :now), 'UTC'), :now, :state
-            FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[]), CAST(:codes AS text[])) AS b(run_id, id, code)
-            JOIN deliveries d ON d.run_id = b.run_id AND d.id = b.id LEFT JOIN addresses a ON a.id = d.address_id
+            FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[]), CAST(:codes AS text[]),
+                CAST(:generations AS bigint[])) AS b(run_id, id, code, generation)
+            JOIN deliveries d ON d.run_id = b.run_id AND d.id = b.id
+                AND coalesce(b.generation, d.generation) = d.generation
+            LEFT JOIN addresses a ON a.id = d.address_id
             LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.recipient_id
             WHERE d.fingerprint IS NOT NULL ON CONFLICT DO NOTHING RETURNING run_id, delivery_id, left_at
             """
@@ -101,6 +109,7 @@ def _keep(
         {
             "account": account, "now": now, "state": str(state), "runs": [one.run for one in found],
             "ids": [one.delivery for one in found], "codes": [one.code for one in found],
+            "generations": [one.generation for one in found],
         },
     )  # fmt: skip
     return [(row.run_id, row.delivery_id, row.left_at) for row in rows]
@@ -133,8 +142,9 @@ def _hold(connection: Connection, account: str, since: datetime) -> None:
             DELETE FROM suppressions s USING (SELECT DISTINCT fingerprint, channel FROM moved) m
             WHERE s.fingerprint = m.fingerprint AND s.channel = m.channel AND s.class = '*'
                 AND s.reason = 'hard_bounce' AND s.source = :source AND NOT EXISTS (
-                    SELECT 1 FROM bounces o WHERE o.account <> :account AND o.fingerprint = m.fingerprint
-                        AND o.channel = m.channel AND o.state IN ('barred', 'applied'))
+                    SELECT 1 FROM bounces o WHERE (o.account <> :account OR o.left_at <= :since)
+                        AND o.fingerprint = m.fingerprint AND o.channel = m.channel
+                        AND o.state IN ('barred', 'applied'))
             """
         ),
         {"account": account, "since": since, "source": _source(account)},

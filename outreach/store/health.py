@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, text, update
@@ -33,3 +34,15 @@ def open_children(connection: Connection) -> list[Child]:
 def end_child(connection: Connection, child: int) -> None:
     """Take down that a child has ended of its own accord, with nothing left to record."""
     connection.execute(update(children).where(children.c.id == child).values(ended_at=text("now()")))
+
+
+def bound_to_nobody(connection: Connection, known: Collection[str]) -> dict[str, int]:
+    """How many addresses (Zalo user ids, chats) belong to accounts that are not among those known, by account."""
+    rows = connection.execute(
+        text(
+            "SELECT account, count(*) AS n FROM addresses"
+            " WHERE account <> '' AND account <> ALL(CAST(:known AS text[])) GROUP BY account ORDER BY account"
+        ),
+        {"known": list(known)},
+    )
+    return {row.account: row.n for row in rows}

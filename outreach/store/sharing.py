@@ -9,15 +9,24 @@ from typing import Any
 from sqlalchemy import Connection
 
 from outreach.domain.accounts import Account
+from outreach.domain.errors import NotFound
 from outreach.domain.words import Channel
 from outreach.store import units
+
+NOWHERE = "?/"
+"""The path of a unit that is not loaded: nobody is there, and one wrong account does not stop the others."""
 
 
 def with_paths(connection: Connection, accounts: Iterable[Account]) -> list[Account]:
     """The accounts with the path of their unit in the place of its code ("" for everyone)."""
-    return [
-        replace(account, unit=units.path_of(connection, account.unit) if account.unit else "") for account in accounts
-    ]
+    return [replace(account, unit=_path(connection, account.unit)) for account in accounts]
+
+
+def _path(connection: Connection, code: str) -> str:
+    try:
+        return units.path_of(connection, code) if code else ""
+    except NotFound:
+        return NOWHERE
 
 
 def usable(channel: Channel, accounts: Iterable[Account]) -> list[Account]:

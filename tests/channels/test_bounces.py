@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -249,3 +250,12 @@ def test_a_letter_s_bounce_address_stays_within_what_is_allowed() -> None:
     assert len(longest.envelope_sender("9999999999.9999999999.999").rpartition("@")[0]) <= 64
     with pytest.raises(ValueError, match="25 characters"):
         smtp(25, bounce_address=f"{'a' * 26}@tinh.example")
+
+
+def test_a_mail_of_parts_within_parts_keeps_nobody_waiting() -> None:
+    marks = Marks([b"x" * 32])
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(900))
+    raw = f"To: bounce+{marks.marked('7.42.1')}@tinh.example\r\n".encode() + nested + b"a\r\n" * 60_000
+    began = time.process_time()
+    assert read_report(raw, marks, datetime.now(UTC)) == []
+    assert time.process_time() - began < 2

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -107,6 +109,30 @@ def test_a_large_mailbox_is_read_in_bounded_batches(tmp_path: Path, monkeypatch:
         assert max(len(batch) for batch in batches) <= 3
 
     run(story())
+
+
+def test_a_slow_mailbox_of_large_mails_is_read_on_where_time_ran_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap_mailbox, "_AT_ONCE", 2)
+    ticking = count(0.0, 4.0)
+    monkeypatch.setattr(imap_mailbox, "time", SimpleNamespace(monotonic=lambda: next(ticking)))
+
+    async def story() -> list[list[str]]:
+        async with sandbox(tmp_path) as ports:
+            adapter = reader(ports)
+            for number in range(14):
+                await adapter.send(message("sandbox-bounce@thu.example", key=f"1.{number}.1"))
+            cursor, batches = "", []
+            while (polled := await adapter.poll(cursor)).cursor != cursor:
+                batches.append([event.key for event in polled.events])
+                cursor = polled.cursor
+            await adapter.aclose()
+            return batches
+
+    batches = run(story())
+    assert [key for batch in batches for key in batch] == [f"1.{number}.1" for number in range(14)]
+    assert len(batches) == 2
 
 
 def test_an_account_without_a_mailbox_has_nothing_to_ask(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from outreach.dispatch.child import myself
+from outreach.domain.clock import VirtualClock
+from outreach.domain.privacy import KeyRing
 from outreach.local.demo_stage import _private
 from outreach.store import accounts, claims
 from tests.cli.commands import Commands
+from tests.world import World
 
 REAL = """
 [accounts.sms-real]
@@ -18,6 +21,15 @@ provider = "twilio"
 account_sid = "AC00000000000000000000000000000000"
 auth_token = "t"
 from = "+15005550006"
+"""
+CAMPAIGN = """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2027-12-31
+    messages:
+      - {id: chao, segment: {kind: person}, text: {sms: "Kinh chao"}, channels: [sms], schedule: {at: launch}}
 """
 TO_ITSELF = REAL + 'base_url = "http://127.0.0.1:9"\n'
 
@@ -129,3 +141,33 @@ def test_the_demo_leaves_a_data_folder_that_the_doctor_finds_good(outreach: Comm
     _private(outreach.settings.data_dir)
     assert outreach.settings.data_dir.stat().st_mode & 0o067 == 0
     assert findings(outreach)["data folder"] == "good"
+
+
+def test_an_account_that_was_taken_out_while_deliveries_wait_for_it_is_broken(
+    outreach: Commands, engine: Engine, clock: VirtualClock
+) -> None:
+    world = World(engine, KeyRing({1: "a secret of these tests, long enough to be one"}), clock)
+    world.person("An", phone="+84912345678")
+    world.launch(CAMPAIGN)
+    world.plan()
+    write(outreach, TO_ITSELF)
+    assert findings(outreach)["account sms-main"] == "broken"
+    assert "1 deliveries wait for it" in outreach("doctor").out
+    write(outreach, TO_ITSELF.replace("sms-real", "sms-main"))
+    assert "account sms-main" not in findings(outreach)
+
+
+def test_an_account_of_a_unit_that_is_not_there_is_broken(outreach: Commands) -> None:
+    write(outreach, TO_ITSELF + 'unit = "99999"\n')
+    assert findings(outreach)["unit of sms-real"] == "broken"
+
+
+def test_people_who_came_to_an_account_that_was_renamed_are_told_of(
+    outreach: Commands, engine: Engine, clock: VirtualClock
+) -> None:
+    World(engine, KeyRing({1: "a secret of these tests, long enough to be one"}), clock).person(
+        "An", phone="+84912345678"
+    )
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE addresses SET channel = 'telegram', account = 'bot-cu'"))
+    assert findings(outreach)["addresses of bot-cu"] == "doubtful"

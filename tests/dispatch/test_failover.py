@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -348,3 +349,36 @@ def test_whatever_befalls_the_accounts_nobody_gets_two_and_nobody_is_forgotten(m
     assert made.nobody_has_two()
     assert made.world.counts_agree()
     assert len(made.a.taken + made.b.taken) == found["accepted"] + found["unknown"]
+
+
+def test_what_waits_at_an_account_that_was_taken_out_goes_to_the_other_one(made: Pair) -> None:
+    made.people(40)
+    made.launched()
+    waited = made.at("a")
+    assert waited
+    made.world.accounts = {"b": made.world.accounts["b"]}
+    assert made.tick() == waited
+    assert made.tick() == 0
+    made.children[0].drain("b", Lane.BULK)
+    assert (made.states(), len(made.b.taken)) == ({"accepted": 40}, 40)
+    assert made.world.counts_agree()
+
+
+def test_an_account_in_trial_mode_inherits_nobody(made: Pair) -> None:
+    made.people(40)
+    made.launched()
+    waited = made.at("a")
+    made.world.accounts = {"b": replace(made.world.accounts["b"], trial=True)}
+    assert made.tick() == 0
+    assert made.at("a") == waited
+
+
+def test_an_account_of_a_unit_that_is_not_there_stops_nobody_else(made: Pair) -> None:
+    made.people(40)
+    made.world.accounts = {**made.world.accounts, "a": replace(made.world.accounts["a"], unit="99999")}
+    made.launched()
+    assert (made.at("a"), made.at("b")) == (0, 40)
+    with made.world.engine.begin() as connection:
+        account_store.pause(connection, "b", code="", reason="a test")
+    assert made.tick() == 0
+    assert (made.at("a"), made.at("b")) == (0, 40)

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
+from channels.contract import Receipt, ReceiptState
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
@@ -23,6 +24,7 @@ from outreach.dispatch.marking import with_secrets
 from outreach.domain.bouncing import LEAST, BounceState
 from outreach.domain.definition import read_definition
 from outreach.domain.errors import NotFound
+from outreach.domain.states import DeliveryState
 from outreach.domain.template_files import load_template
 from outreach.domain.words import Lane
 from outreach.local.sandbox import read_ports
@@ -258,6 +260,49 @@ def test_what_another_account_has_found_dead_stays_barred(world: World, dispatch
     dispatcher.drain("mail", Lane.BULK)
     assert held_of(world) == {"mail": LEAST}
     assert barred(world) == {known.name: "hard_bounce"}
+
+
+def test_what_was_found_dead_before_the_masses_stays_barred(world: World, dispatcher: Dispatcher) -> None:
+    written_to(world, dispatcher, *many("invalid", LEAST - 1))
+    [known, *_] = world.rows("d.state = 'failed'")
+    with world.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO bounces SELECT run_id, delivery_id, 9, account, channel, fingerprint, key_version, code,"
+                " left_at - interval '3 days', at, state FROM bounces WHERE delivery_id = :id"
+            ),
+            {"id": known.id},
+        )
+    world.person("mới", email="sandbox-invalid@moi.example", unit="00004")
+    world.launch(CAMPAIGN.replace("campaign: thu", "campaign: moi").replace("kind: person", 'unit: "00004"'))
+    world.plan()
+    dispatcher.drain("mail", Lane.BULK)
+    assert held_of(world) == {"mail": LEAST}
+    assert barred(world) == {known.name: "hard_bounce"}
+
+
+@pytest.mark.parametrize("mended", [True, False], ids=["the address was put right", "the same address"])
+def test_what_comes_back_late_says_nothing_of_the_address_that_was_written_to_since(
+    world: World, dispatcher: Dispatcher, poller: Poller, mended: bool
+) -> None:
+    written_to(world, dispatcher, ("an", "an@sai.example"))
+    [row] = world.rows()
+    late = Receipt(
+        "late", world.clock.now(), f"{row.run_id}.{row.id}.0", state=ReceiptState.FAILED, code="5.1.1", hard_bounce=True
+    )
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET state = 'unknown'"))
+        if mended:
+            right = "an@dung.example"
+            values = {"mark": world.keys.fingerprint(right), "value": world.keys.seal(right)}
+            connection.execute(text("UPDATE addresses SET fingerprint = :mark, value = :value"), values)
+    assert actions.retry(world.engine, "thu", DeliveryState.UNKNOWN, world.clock, who="can-bo@xa.example") == 1
+    dispatcher.drain("mail", Lane.BULK)
+    poller.receiver.take("mail", [late])
+    assert states(world) == {"an": ("accepted", None)}
+    assert barred(world) == {}
+    poller.receiver.take("mail", [replace(late, event_key="now", key=f"{row.run_id}.{row.id}.1")])
+    assert barred(world) == {"an": "hard_bounce"}
 
 
 def test_a_list_with_some_dead_addresses_is_no_mass(world: World, dispatcher: Dispatcher) -> None:

@@ -128,3 +128,11 @@ def test_who_cannot_wait_for_the_morning_goes_to_the_next_channel(code: str) -> 
     night = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
     change = postponed(zalo_codes.meaning(code).retry_after(night), patience_s=3600).change
     assert (change.state, change.reason) == (DeliveryState.FAILED, Reason.WINDOW_CLOSED)
+
+
+@pytest.mark.parametrize("name", ["7\0", "7\ud800", "7\0\udfff"])
+def test_what_a_provider_calls_a_message_can_always_be_stored(name: str) -> None:
+    change = outcome(claimed(), ZALO, Accepted(name), child=1, spread=0.0).change
+    assert (change.state, change.provider_id) == (DeliveryState.ACCEPTED, "7")
+    refused = outcome(claimed(), ZALO, SendError(ErrorKind.REJECTED, name, "no"), child=1, spread=0.0).change
+    assert refused.code == "7"

@@ -90,3 +90,20 @@ def test_a_word_about_something_else_makes_it_a_message(word: str, thing: str) -
 @given(st.text(max_size=300))
 def test_no_text_is_too_strange(text: str) -> None:
     assert is_opt_out(text) in (True, False)
+
+
+@pytest.mark.parametrize("between", [" ", "\n", ".", "“", "🙏", "\u200b"])
+def test_a_refusal_is_found_wherever_it_stands_and_never_by_the_beginning_of_a_text_alone(between: str) -> None:
+    assert is_opt_out("Từ chối" + between * 1600)
+    assert is_opt_out(between * 1600 + "Từ chối")
+    assert not is_opt_out("Từ chối" + between * 800 + " là gì, tôi chỉ hỏi giờ làm việc thôi")
+    assert not is_opt_out("hủy " + between * 800 + " lịch hẹn")
+
+
+@pytest.mark.parametrize("written", ["từ\u200bchối", "t\u200bừ chối", "tu\u0300\u031b cho\u0301\u0302i", "ＳＴＯＰ"])
+def test_signs_nobody_sees_and_marks_in_another_order_hide_no_refusal(written: str) -> None:
+    assert is_opt_out(written)
+
+
+def test_a_very_long_text_is_for_people() -> None:
+    assert not is_opt_out("stop" + " " * 5000)
