@@ -11,9 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from outreach.domain.errors import OutreachError
 
-_ALWAYS: Final = (
-    "-c timezone=UTC -c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
-)
+_ALWAYS: Final = "-c timezone=UTC -c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
 """What the promise of dispatch rests on holds whatever the server's own settings: a commit outlives a crash of it, and
 a statement that waited for a row looks at it again."""
 _STEADY: Final = "-c plan_cache_mode=force_generic_plan"
