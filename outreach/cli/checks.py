@@ -141,7 +141,7 @@ def _public_url(settings: Settings) -> Check:
         return Check(
             "public address",
             Finding.BROKEN,
-            f"{', '.join(real)} send to real people, but receipts and refusals would go to {settings.public_url}",
+            f"{', '.join(real)}: writing to real people, but receipts and refusals would go to {settings.public_url}",
             "set OUTREACH_PUBLIC_URL to where the outside reaches `outreach web`",
         )
     return _good("public address", settings.public_url)
@@ -158,7 +158,7 @@ def _real_accounts(file: Path) -> list[str]:
         for name, section in sections.items()
         if isinstance(section, dict)
         and section.get("provider") != "station"
-        and not _is_loopback(str(section.get("base_url") or f"//{section.get('host', '')}"))
+        and not _is_loopback(str(section.get("base_url") or section.get("url") or f"//{section.get('host', '')}"))
     ]
 
 
@@ -267,7 +267,30 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
         yield _good("units", f"{known:,} loaded")
     else:
         yield Check("units", Finding.DOUBTFUL, "none are loaded", "outreach units load")
+    yield from _nowhere(runtime, {one.unit for one in runtime.accounts.values()} - {""})
     yield _workers(children)
+    yield from _outdated(children, runtime.settings.accounts_file)
+
+
+def _nowhere(runtime: Runtime, named: Iterable[str]) -> Iterator[Check]:
+    """Accounts of units that do not exist would never send anything."""
+    with runtime.engine.connect() as connection:
+        there = units.paths(connection)
+    for code in sorted(set(named) - there.keys()):
+        names = ", ".join(name for name, account in runtime.accounts.items() if account.unit == code)
+        what = f"there is no unit {code}, so nobody is served"
+        yield Check(f"account {names}", Finding.BROKEN, what, "mend unit in accounts.toml: outreach units find NAME")
+
+
+def _outdated(children: Iterable[health.Child], file: Path) -> Iterator[Check]:
+    """Workers of this machine that began before the accounts file was last written do not know what it says now."""
+    written = file.stat().st_mtime if file.exists() else 0.0
+    ours = (Child(one.host, one.boot, one.pid, one.started) for one in children if one.host == myself().host)
+    if any(one.started < written and not proven_dead(one) for one in ours):
+        what = f"{file.name} was changed after their start: they send by what it said then"
+        yield Check(
+            "workers' accounts", Finding.DOUBTFUL, what, "restart outreach up, or the worker, web and scheduler"
+        )
 
 
 def _asked(found: Iterable[polls.Poll], now: datetime) -> Iterator[Check]:
