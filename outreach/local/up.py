@@ -119,8 +119,8 @@ def acquire(settings: Settings, announce: Callable[[str], None]) -> tuple[Server
     return Servers(settings.database_url or started.database_url, settings.redis_url or started.redis_url), embedded
 
 
-def need_port(host: str, port: int, what: str) -> None:
-    """Raise OutreachError where nobody could listen on the port."""
+def need_port(host: str, port: int, what: str, option: str = "--port") -> None:
+    """Raise OutreachError, naming the `option` that chooses another one, where nobody could listen on the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -128,7 +128,8 @@ def need_port(host: str, port: int, what: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise OutreachError(
-                f"{what} cannot listen on {host}:{port}: {error.strerror}; end what runs there, or choose another port"
+                f"{what} cannot listen on {host}:{port}: {error.strerror}; end what runs there,"
+                f" or choose another port with {option}"
             ) from None
 
 
