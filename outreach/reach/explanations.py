@@ -249,11 +249,25 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
 _BY_WORD: Final = {str(reason): words for reason, words in REASONS.items()}
 
 
-def explain(state: DeliveryState, reason: str | None, channel: Channel | None = None) -> Explanation:
-    """The reason's words where there is a known one, else the state's, as the channel means it."""
+_TAKEN: Final = _e(
+    "Nhà cung cấp đã nhận; được tính là đã tiếp cận, vì tài khoản này không có báo nhận.", _WAIT_VI,
+    "The provider took it; it counts as reached, as this account has no receipts.", _WAIT_EN,
+)  # fmt: skip
+"""`accepted` where that is the proof: nobody is to wait for a receipt that never comes."""
+
+
+def explain(
+    state: DeliveryState, reason: str | None, channel: Channel | None = None, *, proved: bool = False
+) -> Explanation:
+    """The reason's words where there is a known one, else the state's, as the channel means it.
+
+    `proved`: the state is the proof of reach of the account that sent it.
+    """
     if reason == Reason.NO_ADDRESS and channel is not None and channel.account_bound:
         return _JOIN
     known = _BY_WORD.get(reason or "")
     if known is not None:
         return known
+    if state is DeliveryState.ACCEPTED and proved and (state, channel) not in ON_CHANNEL:
+        return _TAKEN
     return STATES[state] if channel is None else ON_CHANNEL.get((state, channel), STATES[state])
