@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -91,7 +92,7 @@ def _sandbox(settings: Settings, public_url: str, ports: _Ports, options: tuple[
     simulator = local.SandboxPart(settings.data_dir / "sandbox", http, smtp, options, public_url, imap_port=imap)
     if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
         say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")
-    return simulator
+    return replace(simulator, accounts=local.aimed_at(simulator.url, settings.accounts_file))
 
 
 def _public_url(settings: Settings, port: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class SandboxPart:
     options: tuple[str, ...] = ()
     public_url: str = ""
     imap_port: int = 0
+    accounts: tuple[tuple[str, str], ...] = ()
+    """(provider, account) of those aimed at it that hear of citizens; none: the names of `sandbox_accounts`."""
 
     @property
     def url(self) -> str:
@@ -77,8 +80,8 @@ def sandbox_argv(sandbox: SandboxPart) -> tuple[str, ...]:
     hooks: tuple[str, ...] = ()
     if sandbox.public_url:
         base = f"{sandbox.public_url.rstrip('/')}/webhooks"
-        told = (f"zalo={base}/{ZALO}", f"telegram={base}/{TELEGRAM}", f"twilio={base}/{SMS}")
-        hooks = tuple(word for address in told for word in ("--webhook", address))
+        hearing = sandbox.accounts or (("zalo", ZALO), ("telegram", TELEGRAM), ("twilio", SMS))
+        hooks = tuple(word for provider, name in hearing for word in ("--webhook", f"{provider}={base}/{name}"))
     return (
         *(sys.executable, "-m", "outreach.local.sandbox", "--data", str(sandbox.data)),
         *(*ports, *returned, *hooks, *sandbox.options),
@@ -117,6 +120,23 @@ def acquire(settings: Settings, announce: Callable[[str], None]) -> tuple[Server
     started = embedded.acquire(postgres=not settings.database_url, valkey=not settings.redis_url)
     announce(f"embedded servers run in {settings.data_dir}")
     return Servers(settings.database_url or started.database_url, settings.redis_url or started.redis_url), embedded
+
+
+def aimed_at(url: str, accounts_file: Path) -> tuple[tuple[str, str], ...]:
+    """(provider, account) of the accounts aimed at a sandbox by whose webhook citizens are heard, one of each provider.
+
+    () for a file that cannot be read: its mistakes are told elsewhere. SpeedSMS is not among them: its address bears a
+    secret, which a command line would show.
+    """
+    try:
+        sections = tomllib.loads(accounts_file.read_text(encoding="utf-8")).get("accounts", {})
+    except (OSError, ValueError):
+        return ()
+    found: dict[str, str] = {}
+    for name, section in sections.items() if isinstance(sections, dict) else ():
+        if isinstance(section, dict) and str(section.get("base_url", "")).startswith(url):
+            found.setdefault(str(section.get("provider")), name)
+    return tuple((provider, found[provider]) for provider in ("zalo", "telegram", "twilio") if provider in found)
 
 
 def need_port(host: str, port: int, what: str, option: str = "--port") -> None:
