@@ -47,7 +47,7 @@ def test_events_go_to_accounts_that_are_there(tmp_path: Path) -> None:
     for provider, url in config.webhooks.items():
         _, webhooks, name = urlsplit(url).path.split("/")
         assert (webhooks, known[name].provider) == ("webhooks", provider)
-    assert set(config.webhooks) == {"zalo", "telegram"}
+    assert set(config.webhooks) == {"zalo", "telegram", "twilio"}
 
 
 def test_who_does_not_say_where_the_web_is_gets_no_events(tmp_path: Path) -> None:
