@@ -256,7 +256,12 @@ def _contents(runtime: Runtime) -> Iterator[Check]:
     for one in standings.values():
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
             why = f"its provider does not work ({one.cause})"
-            yield Check(f"account {one.name}", Finding.DOUBTFUL, why, "it is tried again by itself; ask the provider")
+            yield Check(
+                f"account {one.name}",
+                Finding.DOUBTFUL,
+                why,
+                f"tried again with what is sent next, or by outreach account test {one.name}; ask the provider",
+            )
     names = [f"account {name}" for name, account in runtime.accounts.items() if account.trial]
     for name in [*names, *(f"campaign {slug}" for slug in in_trial)]:
         what = f"is in trial mode: it writes to {tests} listed test addresses and to nobody else"

@@ -246,4 +246,4 @@ def _tell(session: Session, title: str, found: Sequence[Bar]) -> None:
         )
         for one in found
     ]  # fmt: skip
-    print_table(title, ("address", "contacts", "channel", "class", "reason", "codes", "source", "since"), rows)
+    print_table(title, ("address", "contact ids", "channel", "class", "reason", "codes", "source", "since"), rows)

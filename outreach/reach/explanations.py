@@ -216,9 +216,10 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "The account is set up wrongly and was paused.", "Mend it in accounts.toml and put it back into service.",
     ),
     Reason.UNCERTAIN: _e(
-        "Nhà cung cấp không trả lời sau khi đã nhận yêu cầu.", "Chờ báo nhận, hoặc gửi lại và chấp nhận có thể trùng.",
+        "Nhà cung cấp không trả lời sau khi đã nhận yêu cầu.",
+        "Chờ báo nhận, nếu kênh có báo nhận; hoặc gửi lại và chấp nhận có thể trùng.",
         "The provider gave no answer to a request that may have reached it.",
-        "Wait for a receipt, or send again and accept that it may arrive twice.",
+        "Wait for a receipt, where there are any; or send again and accept that it may arrive twice.",
     ),
     Reason.LEASE_LOST: _e(
         "Tiến trình gửi dừng giữa chừng.", "Hệ thống tự xử lý; nếu vẫn «không rõ» thì người phụ trách quyết định.",
