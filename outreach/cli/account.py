@@ -95,7 +95,8 @@ def _health(one: Mapping[str, Any], zone: ZoneInfo) -> str:
     if one["paused"]:
         return f"PAUSED since {local(one['since'], zone)}: {one['code']} {one['reason']}"
     if one["circuit"] == Circuit.OPEN:
-        return f"ILL since {local(one['circuit_since'], zone)}: {one['cause']}; tried again by itself"
+        since = local(one["circuit_since"], zone)
+        return f"ILL since {since}: {one['cause']}; tried again by itself with what is sent next"
     return "well again, gets its share back" if one["circuit"] == Circuit.RETURNING else "in service"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -62,7 +63,8 @@ def contents(runtime: Runtime) -> Iterator[Check]:
     for one in standings.values():
         if one.circuit is Circuit.OPEN and one.name in runtime.accounts:
             why = f"its provider does not work ({one.cause})"
-            yield Check(f"account {one.name}", Finding.DOUBTFUL, why, "it is tried again by itself; ask the provider")
+            again = f"tried again with what is sent next, or by outreach account test {one.name}; ask the provider"
+            yield Check(f"account {one.name}", Finding.DOUBTFUL, why, again)
     names = [f"account {name}" for name, account in runtime.accounts.items() if account.trial]
     for name in [*names, *(f"campaign {slug}" for slug in in_trial)]:
         what = f"is in trial mode: it writes to {tests} listed test addresses and to nobody else"
@@ -74,6 +76,18 @@ def contents(runtime: Runtime) -> Iterator[Check]:
     else:
         yield Check("units", Finding.DOUBTFUL, "none are loaded", "outreach units load")
     yield _workers(children)
+    yield from _outdated(children, runtime.settings.accounts_file)
+
+
+def _outdated(children: Iterable[health.Child], file: Path) -> Iterator[Check]:
+    """Workers of this machine that began before the accounts file was last written do not know what it says now."""
+    written = file.stat().st_mtime if file.exists() else 0.0
+    ours = (Child(one.host, one.boot, one.pid, one.started) for one in children if one.host == myself().host)
+    if any(one.started < written and not proven_dead(one) for one in ours):
+        what = f"{file.name} was changed after their start: they send by what it said then"
+        yield Check(
+            "workers' accounts", Finding.DOUBTFUL, what, "restart outreach up, or the worker, web and scheduler"
+        )
 
 
 def _adrift(connection: Connection, runtime: Runtime) -> Iterator[Check]:

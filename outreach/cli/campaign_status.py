@@ -16,7 +16,7 @@ from rich.text import Text
 
 from outreach.cli.account_checks import mending
 from outreach.cli.options import Json, Slug
-from outreach.cli.output import local, make_table, print_json, print_table, warn
+from outreach.cli.output import local, make_table, print_json, print_table, say, warn
 from outreach.cli.session import session_of
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.scope import EVERYTHING
@@ -107,6 +107,8 @@ def _show(standing: Status, zone: ZoneInfo, language: str) -> None:
         print_table("next", ("when", "message"), coming)
     if standing.errors:
         print_table(_WRONG, *_error_cells(standing, language))
+    if standing.deliveries[DeliveryState.SUPPRESSED]:
+        say(f"why some are suppressed: outreach deliveries list {standing.campaign} --state suppressed")
     for one in _held_up(standing, zone):
         warn(one)
 

@@ -107,7 +107,7 @@ def _public_url(settings: Settings) -> Check:
         return Check(
             "public address",
             Finding.BROKEN,
-            f"{', '.join(real)} send to real people, but receipts and refusals would go to {settings.public_url}",
+            f"{', '.join(real)}: writing to real people, but receipts and refusals would go to {settings.public_url}",
             "set OUTREACH_PUBLIC_URL to where the outside reaches `outreach web`",
         )
     return good("public address", settings.public_url)
@@ -124,7 +124,7 @@ def _real_accounts(file: Path) -> list[str]:
         for name, section in sections.items()
         if isinstance(section, dict)
         and section.get("provider") != "station"
-        and not _is_loopback(str(section.get("base_url") or f"//{section.get('host', '')}"))
+        and not _is_loopback(str(section.get("base_url") or section.get("url") or f"//{section.get('host', '')}"))
     ]
 
 

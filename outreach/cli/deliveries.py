@@ -18,7 +18,6 @@ from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
 from outreach.planning import actions
-from outreach.reach.explanations import explain
 from outreach.reach.listing import Line, after_key, each_line, export_csv, list_deliveries
 from outreach.reach.sheets import private_file
 from outreach.store import campaigns
@@ -107,7 +106,7 @@ def _show(session: Session, slug: str, wanted: Wanted, limit: int) -> None:
             str(line.listed.channel),
             line.address or "",
             str(line.listed.state),
-            explain(line.listed.state, line.listed.reason, line.listed.channel).text(language),
+            line.why.text(language),
             _code(line, language),
         )
         for line in lines

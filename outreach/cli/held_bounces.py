@@ -95,7 +95,8 @@ def _settle(
         raise NotFound(f"no bounce of {account} with the code {code} is held; held are: {', '.join(counted)}")
     n = counted[code] if code else found[account].n
     bar = state is BounceState.APPLIED
-    ask(f"Bar {n:,} addresses for good?" if bar else f"Forget {n:,} bounces of {account}?", yes=yes)
+    question = f"Bar {n:,} addresses? (outreach suppression lift frees one)" if bar else f"Forget {n:,} bounces?"
+    ask(question, yes=yes)
     with runtime.engine.begin() as connection:
         settled = bounces.settle(
             connection, account, state, code=code, who=acting(who), now=runtime.clock.now()

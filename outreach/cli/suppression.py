@@ -113,6 +113,8 @@ def show(context: typer.Context, address: Address = None, channel: OnChannel = N
     _tell(session, "", found)
     if not found:
         say("nothing bars this address")
+    if found and all(one.of.message_class == "advertising" for one in found):
+        say("that bars advertising only: everything else is sent to this address")
     for why in dict.fromkeys(one.of.reason for one in found):
         said = explain(DeliveryState.SUPPRESSED, str(why)).text(session.settings().language)
         say(f"{why}: {said}")
@@ -152,6 +154,8 @@ def lift(
     _tell(session, "lifted", done.gone)
     if done.left:
         _tell(session, "still there", done.left)
+    if not advertising and any(one.of.message_class == "advertising" for one in done.left):
+        say("advertising stays refused; everything else is sent again (--advertising takes that back, too)")
 
 
 @app.command("import", epilog="Example: outreach suppression import khong-quang-cao.csv --reason do_not_call")
@@ -242,4 +246,4 @@ def _tell(session: Session, title: str, found: Sequence[Bar]) -> None:
         )
         for one in found
     ]  # fmt: skip
-    print_table(title, ("address", "contacts", "channel", "class", "reason", "codes", "source", "since"), rows)
+    print_table(title, ("address", "contact ids", "channel", "class", "reason", "codes", "source", "since"), rows)

@@ -114,6 +114,9 @@ def try_it(session: Session, test: Test, waiting: Waiting, *, who: str, as_json:
     if as_json:
         print_json(_told(sent, shown, found, sender, seconds))
     _tell(sent, found, sender, waiting, language)
+    meaning = runtime.meaning(sent.account.name, found.code) if found.code else None
+    if meaning is not None and found.state not in _GONE_WELL:
+        say(f"{found.code}: {meaning.text(language)}")
     if found.state not in _GONE_WELL:
         raise typer.Exit(1)
 
@@ -132,8 +135,8 @@ def _told(sent: Sent, shown: str, found: TestState, sender: str, seconds: float)
     return {
         "test": f"{sent.run}.{sent.delivery}", "account": sent.account.name, "channel": str(sent.channel), "to": shown,
         "state": str(found.state), "reason": found.reason, "code": found.code,
-        "explanation": explain(found.state, found.reason, sent.channel).to_json(), "parts": found.parts,
-        "sent_by": sender, "proved": found.proved, "seconds": seconds,
+        "explanation": explain(found.state, found.reason, sent.channel, proved=found.proved).to_json(),
+        "parts": found.parts, "sent_by": sender, "proved": found.proved, "seconds": seconds,
     }  # fmt: skip
 
 
@@ -146,8 +149,8 @@ def _follow(runtime: Runtime, sent: Sent, waiting: Waiting) -> tuple[str, TestSt
         if taken(found) or time.monotonic() >= ends:
             return ("worker" if taken(found) else ""), _until(runtime, sent, ends, _settled(sent))
         say(
-            f"no worker took it within {_GRACE:g} s (start one: outreach up, or outreach worker):"
-            " this command sends it itself"
+            f"no worker took it within {_GRACE:g} s (start one: outreach up, or outreach worker; restart those"
+            " that began before accounts.toml was changed): this command sends it itself"
         )
     with _dispatcher(runtime) as dispatcher:
         own = _Own(dispatcher, sent)
@@ -227,7 +230,7 @@ def _tell(sent: Sent, found: TestState, sender: str, waiting: Waiting, language:
     by = {"worker": "a worker sent it", "here": "this command sent it", "": "nobody has sent it"}[sender]
     parts = f", {found.parts} SMS {'part' if found.parts == 1 else 'parts'}" if found.parts else ""
     code = f" (code {found.code})" if found.code else ""
-    why = explain(found.state, found.reason, sent.channel).text(language)
+    why = explain(found.state, found.reason, sent.channel, proved=found.proved).text(language)
     say(f"{found.state}{code}{parts}; {by}. {why}")
     if found.state is DeliveryState.ACCEPTED and not found.proved:
         say(

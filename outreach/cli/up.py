@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -18,9 +19,11 @@ from outreach.local.supervisor import Supervisor
 from outreach.settings import Settings
 
 app = typer.Typer(add_completion=False)
-_OURS = frozenset({"--data", "--host", "--http-port", "--smtp-port", "--imap-port"})
+_OURS = frozenset({"--data"})
 """Options of the simulator that are not the user's here."""
-_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP, _SANDBOX_RATE = 8977, 8978, 8979, 100
+_SANDBOX_RATE = 100
+_Ports = tuple[int, int, int]
+"""Of the simulator: HTTP, SMTP, IMAP."""
 
 
 @app.command(
@@ -40,6 +43,9 @@ def up(
             " Options of `outreach sandbox` may follow: see its --help.",
         ),
     ] = False,
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="The simulator's: interfaces and phones.")] = 8977,
+    smtp_port: Annotated[int, typer.Option(min=1, max=65535, help="The simulator's: mail.")] = 8978,
+    imap_port: Annotated[int, typer.Option(min=1, max=65535, help="The simulator's: returned mail.")] = 8979,
 ) -> None:
     """Run everything on this machine: servers, web, scheduler, workers. Ctrl-C stops it, resending nothing."""
     if context.args and not sandbox:
@@ -49,7 +55,8 @@ def up(
     port = port or local.free_port()
     local.need_port(host, port, "the web")
     outside = _public_url(settings, port)
-    simulator = _sandbox(settings, outside or settings.public_url, tuple(context.args)) if sandbox else None
+    ports = (http_port, smtp_port, imap_port)
+    simulator = _sandbox(settings, outside or settings.public_url, ports, tuple(context.args)) if sandbox else None
     servers, embedded = local.acquire(settings, say)
     try:
         _prepare(session, settings, servers)
@@ -74,19 +81,18 @@ def up(
             embedded.release()
 
 
-def _sandbox(settings: Settings, public_url: str, options: tuple[str, ...]) -> local.SandboxPart:
+def _sandbox(settings: Settings, public_url: str, ports: _Ports, options: tuple[str, ...]) -> local.SandboxPart:
     own = next((one for one in options if one.partition("=")[0] in _OURS), None)
     if own is not None:
         raise OutreachError(f"sandbox: {own.partition('=')[0]} is chosen by `outreach up`; leave it out")
     need_options(settings.data_dir / "sandbox", options)
-    for port in (_SANDBOX_HTTP, _SANDBOX_SMTP, _SANDBOX_IMAP):
-        local.need_port("127.0.0.1", port, "the sandbox")
-    simulator = local.SandboxPart(
-        settings.data_dir / "sandbox", _SANDBOX_HTTP, _SANDBOX_SMTP, options, public_url, imap_port=_SANDBOX_IMAP
-    )
+    http, smtp, imap = ports
+    for option, port in zip(("--http-port", "--smtp-port", "--imap-port"), ports, strict=True):
+        local.need_port("127.0.0.1", port, "the sandbox", option)
+    simulator = local.SandboxPart(settings.data_dir / "sandbox", http, smtp, options, public_url, imap_port=imap)
     if local.write_accounts(settings.accounts_file, local.sandbox_accounts(simulator, rate=_SANDBOX_RATE)):
         say(f"{settings.accounts_file} was missing: it now sends everything to the sandbox")
-    return simulator
+    return replace(simulator, accounts=local.aimed_at(simulator.url, settings.accounts_file))
 
 
 def _public_url(settings: Settings, port: int) -> str:

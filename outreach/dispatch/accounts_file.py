@@ -28,6 +28,11 @@ STATION = "loudspeaker"
 """The account of stations that is there without being written: nothing leaves the machine through it."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_HOW_TOML = (
+    "texts stand in straight quotes; an account's heading is [accounts.NAME] with small letters a-z, digits and"
+    " hyphens, and stands once"
+)
+_NO_VARIABLE = "the environment has no"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -81,13 +86,16 @@ def load_accounts(path: Path, *, timeout: float, environment: Mapping[str, str] 
     """
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
-        sections = tomllib.loads(text).get("accounts", {})
+        whole = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OutreachError(f"{path}: {error}") from None
+        raise OutreachError(f"{path}: {error}; {_HOW_TOML}") from None
+    sections = whole.get("accounts", {})
+    if not isinstance(sections, dict):
+        raise OutreachError(f"{path}: accounts must be tables, each with a heading like [accounts.sms-main]")
     known: dict[str, Account] = {}
     makers: dict[str, Callable[[], Adapter]] = {}
     advisers: dict[str, Adviser] = {}
-    mistakes: list[str] = []
+    mistakes = [f"{path}: {key} belongs to no account; write [accounts.{key}]" for key in whole if key != "accounts"]
     for name, section in sections.items():
         try:
             known[name], makers[name], advisers[name] = _account(name, section, environment, timeout)
@@ -132,6 +140,8 @@ def _account(
     adapter = _adapter(values, mistakes)
     config = None if adapter is None else _parse(adapter.Config, own, mistakes, also=set(_Common.model_fields))
     if mistakes or adapter is None or common is None:
+        unset = {key for key, what in mistakes if _NO_VARIABLE in what}  # its empty value is no second mistake
+        mistakes = [(key, what) for key, what in mistakes if key not in unset or _NO_VARIABLE in what]
         raise _Mistakes(mistakes)
     capabilities = adapter.capabilities_of(config) if issubclass(adapter, Configured) else adapter.capabilities
     account = Account(
@@ -206,14 +216,37 @@ def _parse(
 
 
 def _explained(error: Any, known: set[str]) -> tuple[str, str]:
-    key = str(error["loc"][0]) if error["loc"] else ""
+    key, path = str(error["loc"][0]) if error["loc"] else "", ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden" and path != key:
+        return key, f"unknown key {path!r}; see the provider's page in docs/channels"
     if error["type"] == "extra_forbidden":
         near = get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
         return key, f"unknown key {key!r}; {hint}"
     if error["type"] == "missing":
-        return key, f"{key} is missing"
-    return key, f"{key}: {error['msg']}"
+        return key, f"{path} is missing"
+    what = _in_words(error)
+    return key, f"{path}: {what}" if path else what
+
+
+def _in_words(error: Any) -> str:
+    """A mistake in words of ours where those of pydantic help nobody."""
+    found, context = error["type"], error.get("ctx", {})
+    if found == "value_error":
+        return str(context["error"])
+    if found == "too_short" and "min_length" in context:
+        return f"is too short: at least {context['min_length']} characters or values"
+    return _WORDS.get(found) or str(error["msg"])
+
+
+_WORDS = {
+    "string_type": 'write it in quotes: "…"',
+    "int_type": "write a whole number, without quotes",
+    "int_parsing": "write a whole number, without quotes and unit",
+    "bool_type": "write true or false, without quotes",
+    "string_pattern_mismatch": "is not what the provider gives; see its page in docs/channels for an example",
+}
+"""What to write, by pydantic's name of the mistake."""
 
 
 def _expanded(
@@ -230,7 +263,7 @@ def _expanded(
             return value
         for name in _VARIABLE.findall(value):
             if name not in environment:
-                missing.append((key, f"{key}: the environment has no {name}; set it before the start"))
+                missing.append((key, f"{key}: {_NO_VARIABLE} {name}; set it before the start"))
         return _VARIABLE.sub(lambda match: environment.get(match[1], ""), value)
 
     return {key: expand(key, value) for key, value in section.items()}, missing

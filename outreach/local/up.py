@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class SandboxPart:
     options: tuple[str, ...] = ()
     public_url: str = ""
     imap_port: int = 0
+    accounts: tuple[tuple[str, str], ...] = ()
+    """(provider, account) of those aimed at it that hear of citizens; none: the names of `sandbox_accounts`."""
 
     @property
     def url(self) -> str:
@@ -77,8 +80,8 @@ def sandbox_argv(sandbox: SandboxPart) -> tuple[str, ...]:
     hooks: tuple[str, ...] = ()
     if sandbox.public_url:
         base = f"{sandbox.public_url.rstrip('/')}/webhooks"
-        told = (f"zalo={base}/{ZALO}", f"telegram={base}/{TELEGRAM}", f"twilio={base}/{SMS}")
-        hooks = tuple(word for address in told for word in ("--webhook", address))
+        hearing = sandbox.accounts or (("zalo", ZALO), ("telegram", TELEGRAM), ("twilio", SMS))
+        hooks = tuple(word for provider, name in hearing for word in ("--webhook", f"{provider}={base}/{name}"))
     return (
         *(sys.executable, "-m", "outreach.local.sandbox", "--data", str(sandbox.data)),
         *(*ports, *returned, *hooks, *sandbox.options),
@@ -119,8 +122,25 @@ def acquire(settings: Settings, announce: Callable[[str], None]) -> tuple[Server
     return Servers(settings.database_url or started.database_url, settings.redis_url or started.redis_url), embedded
 
 
-def need_port(host: str, port: int, what: str) -> None:
-    """Raise OutreachError where nobody could listen on the port."""
+def aimed_at(url: str, accounts_file: Path) -> tuple[tuple[str, str], ...]:
+    """(provider, account) of the accounts aimed at a sandbox by whose webhook citizens are heard, one of each provider.
+
+    () for a file that cannot be read: its mistakes are told elsewhere. SpeedSMS is not among them: its address bears a
+    secret, which a command line would show.
+    """
+    try:
+        sections = tomllib.loads(accounts_file.read_text(encoding="utf-8")).get("accounts", {})
+    except (OSError, ValueError):
+        return ()
+    found: dict[str, str] = {}
+    for name, section in sections.items() if isinstance(sections, dict) else ():
+        if isinstance(section, dict) and str(section.get("base_url", "")).startswith(url):
+            found.setdefault(str(section.get("provider")), name)
+    return tuple((provider, found[provider]) for provider in ("zalo", "telegram", "twilio") if provider in found)
+
+
+def need_port(host: str, port: int, what: str, option: str = "--port") -> None:
+    """Raise OutreachError, naming the `option` that chooses another one, where nobody could listen on the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -128,7 +148,8 @@ def need_port(host: str, port: int, what: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise OutreachError(
-                f"{what} cannot listen on {host}:{port}: {error.strerror}; end what runs there, or choose another port"
+                f"{what} cannot listen on {host}:{port}: {error.strerror}; end what runs there,"
+                f" or choose another port with {option}"
             ) from None
 
 

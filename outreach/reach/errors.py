@@ -64,6 +64,16 @@ def troubles(
     return tuple(replace(one, provider=providers.get(one.account, "")) for one in found)
 
 
+def for_everybody(found: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    """The same without accounts, which the public page does not name: what reads alike there is one line."""
+    alike: dict[tuple[object, ...], Trouble] = {}
+    for one in found:
+        kind = (one.channel, one.state, one.code if one.known else "", one.meaning)
+        before = alike.get(kind)
+        alike[kind] = one if before is None else replace(before, n=before.n + one.n)
+    return tuple(sorted(alike.values(), key=lambda one: -one.n))
+
+
 def by_run(
     counted: Iterable[Counted], meaning: Meaning, providers: Mapping[str, str] = NO_PROVIDERS
 ) -> Mapping[int, tuple[Trouble, ...]]:

@@ -216,9 +216,10 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
         "The account is set up wrongly and was paused.", "Mend it in accounts.toml and put it back into service.",
     ),
     Reason.UNCERTAIN: _e(
-        "Nhà cung cấp không trả lời sau khi đã nhận yêu cầu.", "Chờ báo nhận, hoặc gửi lại và chấp nhận có thể trùng.",
+        "Nhà cung cấp không trả lời sau khi đã nhận yêu cầu.",
+        "Chờ báo nhận, nếu kênh có báo nhận; hoặc gửi lại và chấp nhận có thể trùng.",
         "The provider gave no answer to a request that may have reached it.",
-        "Wait for a receipt, or send again and accept that it may arrive twice.",
+        "Wait for a receipt, where there are any; or send again and accept that it may arrive twice.",
     ),
     Reason.LEASE_LOST: _e(
         "Tiến trình gửi dừng giữa chừng.", "Hệ thống tự xử lý; nếu vẫn «không rõ» thì người phụ trách quyết định.",
@@ -249,11 +250,25 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
 _BY_WORD: Final = {str(reason): words for reason, words in REASONS.items()}
 
 
-def explain(state: DeliveryState, reason: str | None, channel: Channel | None = None) -> Explanation:
-    """The reason's words where there is a known one, else the state's, as the channel means it."""
+_TAKEN: Final = _e(
+    "Nhà cung cấp đã nhận; được tính là đã tiếp cận, vì tài khoản này không có báo nhận.", _WAIT_VI,
+    "The provider took it; it counts as reached, as this account has no receipts.", _WAIT_EN,
+)  # fmt: skip
+"""`accepted` where that is the proof: nobody is to wait for a receipt that never comes."""
+
+
+def explain(
+    state: DeliveryState, reason: str | None, channel: Channel | None = None, *, proved: bool = False
+) -> Explanation:
+    """The reason's words where there is a known one, else the state's, as the channel means it.
+
+    `proved`: the state is the proof of reach of the account that sent it.
+    """
     if reason == Reason.NO_ADDRESS and channel is not None and channel.account_bound:
         return _JOIN
     known = _BY_WORD.get(reason or "")
     if known is not None:
         return known
+    if state is DeliveryState.ACCEPTED and proved and (state, channel) not in ON_CHANNEL:
+        return _TAKEN
     return STATES[state] if channel is None else ON_CHANNEL.get((state, channel), STATES[state])

@@ -70,6 +70,11 @@ class Line:
         """The public id: run and delivery."""
         return f"{self.listed.run}.{self.listed.delivery}"
 
+    @property
+    def why(self) -> Explanation:
+        """Why it stands where it stands."""
+        return explain(self.listed.state, self.listed.reason, self.listed.channel, proved=self.listed.proved)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         one = self.listed
@@ -84,7 +89,7 @@ class Line:
             "channel": str(one.channel),
             "state": str(one.state),
             "reason": one.reason,
-            "explanation": explain(one.state, one.reason, one.channel).to_json(),
+            "explanation": self.why.to_json(),
             "code": one.code,
             "advice": None if self.advice is None else self.advice.to_json(),
             "account": one.account or None,
@@ -100,7 +105,7 @@ class Line:
         """The columns of `HEADINGS`, harmless to a spreadsheet; times are those of `zone`, to the second."""
         one = self.listed
         again = one.next_attempt_at if one.state is DeliveryState.PLANNED else None
-        why = explain(one.state, one.reason, one.channel).text(language)
+        why = self.why.text(language)
         values = (
             self.id, one.message, one.run, one.recipient_kind, one.recipient_id, one.name, one.unit_code, self.address,
             one.channel, one.state, one.reason, why, one.code,

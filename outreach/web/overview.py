@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from outreach.domain.lifecycle import CampaignState, RunState
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
-from outreach.reach.errors import Trouble, troubles
+from outreach.reach.errors import Trouble, for_everybody, troubles
 from outreach.reach.explanations import Meaning
 from outreach.runtime import Runtime
 from outreach.store import accounts, bounces, campaigns, error_counts, runs, status
@@ -135,7 +135,7 @@ def _progress(connection: Connection, campaign: campaigns.Campaign, meaning: Mea
     wrong = troubles(error_counts.counted(connection, [run.id for run in made], scope=EVERYTHING), meaning)
     return Progress(
         campaign.title, campaign.state, Counter(run.state for run in made), groups, campaign.trial,
-        wrong[:_ERRORS_SHOWN],
+        for_everybody(wrong)[:_ERRORS_SHOWN],
     )  # fmt: skip
 
 

@@ -71,8 +71,8 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "group.hint.failed": {_VI: "bị từ chối hoặc không tới", _EN: "refused or undeliverable"},
     "group.hint.unknown": {_VI: "có thể đã gửi, không gửi lại", _EN: "may have left; not sent again"},
     "group.hint.not_sent": {
-        _VI: "nhận chung với người khác, qua loa, bị chặn, quá hạn hoặc huỷ",
-        _EN: "served by another's message, barred, late or cancelled",
+        _VI: "không có địa chỉ, nhận chung với người khác, từ chối nhận, quá hạn hoặc huỷ",
+        _EN: "no address, served by another's message, barred, late or cancelled",
     },
     "campaign.draft": {_VI: "bản nháp", _EN: "draft"},
     "campaign.submitted": {_VI: "chờ duyệt", _EN: "awaits approval"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -59,6 +60,24 @@ def test_real_providers_behind_a_loopback_address_are_broken(outreach: Commands)
     assert findings(outreach.changed(public_url="https://tin.example.vn"))["public address"] == "good"
     write(outreach, TO_ITSELF)
     assert findings(outreach)["public address"] == "good"
+
+
+def test_a_home_made_gateway_on_this_machine_is_not_taken_for_a_real_one(outreach: Commands) -> None:
+    http = '[accounts.sms-own]\nchannel = "sms"\nprovider = "http"\nurl = "http://127.0.0.1:9/"\nbody = {a = "{to}"}\n'
+    write(outreach, http)
+    assert findings(outreach)["public address"] == "good"
+    write(outreach, http.replace("http://127.0.0.1:9/", "https://sms.tinh.example/"))
+    assert findings(outreach)["public address"] == "broken"
+
+
+def test_workers_that_began_before_the_accounts_were_changed_are_told(outreach: Commands, engine: Engine) -> None:
+    me = myself()
+    with engine.begin() as connection:
+        claims.enrol_child(connection, host=me.host, boot=me.boot, pid=me.pid, started=me.started)
+    write(outreach, TO_ITSELF)
+    assert findings(outreach)["workers' accounts"] == "doubtful"
+    os.utime(outreach.settings.accounts_file, (me.started - 1, me.started - 1))
+    assert "workers' accounts" not in findings(outreach)
 
 
 def test_a_lost_token_is_mended_by_another_authorisation(outreach: Commands, engine: Engine) -> None:

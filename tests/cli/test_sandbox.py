@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,16 @@ def test_an_option_that_cannot_be_read_is_told_before_anything_runs(
     assert len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("option", ["--data=/tmp/x", "--http-port=0", "--imap-port=1"])
+def test_a_taken_port_of_the_simulator_is_told_with_the_option_that_chooses_another(env: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = run("up", "--sandbox", "--port", "0", "--http-port", str(port), env=env)
+    assert said.status == 1
+    assert f"127.0.0.1:{port}" in said.err
+    assert said.err.rstrip().endswith("choose another port with --http-port")
+
+
+@pytest.mark.parametrize("option", ["--data=/tmp/x", "--data"])
 def test_what_up_chooses_itself_cannot_be_given(env: dict[str, str], option: str) -> None:
     said = run("up", "--sandbox", "--port", "0", option, env=env)
     assert said.status == 1

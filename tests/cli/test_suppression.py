@@ -97,6 +97,7 @@ def test_a_refusal_that_was_taken_back_leaves_that_of_advertising(barred: Comman
     said = barred("suppression", "lift", TYPED, "--because", BECAUSE, "--json")
     assert kinds(said, "lifted") == [("sms", "*", "opted_out")]
     assert kinds(said, "left") == [("sms", "advertising", "opted_out")]
+    assert "that bars advertising only" in barred("suppression", "show", TYPED).err
     again = barred("suppression", "lift", TYPED, "--because", BECAUSE)
     assert again.status == 1
     assert "--advertising" in again.err

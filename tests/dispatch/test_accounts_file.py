@@ -58,6 +58,10 @@ def test_without_a_file_stations_can_still_be_served(tmp_path: Path) -> None:
         (('rate = "100/s"', 'raet = "100/s"'), 9, "unknown key 'raet'; did you mean rate?"),
         (('rate = "100/s"', 'rate = "fast"'), 9, 'write a rate like "100/s"'),
         (("burst = 120", 'trial = "yes"'), 10, "trial: "),
+        (("burst = 120", 'trial = "true"'), 10, "trial: write true or false, without quotes"),
+        (("price = 350", 'price = "350 d"'), 11, "price: write a whole number, without quotes and unit"),
+        (('from = "+15005550006"', "from = 1500"), 8, "from: write it in quotes"),
+        (("AC00000000000000000000000000000000", "123"), 6, "account_sid: is not what the provider gives"),
         (("burst = 120", "burst = 0"), 10, "greater than or equal to 1"),
         (('provider = "twilio"', 'provider = "twillio"'), 5, "did you mean twilio?"),
         (('provider = "twilio"', 'provider = "smtp"'), 5, 'does not serve channel "sms"'),
@@ -73,6 +77,24 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, change: tuple[str, str]
         load(tmp_path, GOOD.replace(*change), TWILIO_AUTH_TOKEN="secret")
     assert f"accounts.toml:{line}: " in str(told.value)
     assert what in str(told.value)
+
+
+def test_a_section_that_is_no_account_is_a_mistake_not_a_silence(tmp_path: Path) -> None:
+    with pytest.raises(OutreachError, match=r"sms-two belongs to no account; write \[accounts.sms-two\]"):
+        load(tmp_path, GOOD + '[sms-two]\nchannel = "sms"\n', TWILIO_AUTH_TOKEN="secret")
+
+
+@pytest.mark.parametrize("change", [('"sms"', "“sms”"), ('"sms"', "sms"), ("[accounts.sms-main]", "[accounts.tỉnh]")])
+def test_what_is_no_toml_is_told_with_how_it_is_written(tmp_path: Path, change: tuple[str, str]) -> None:
+    with pytest.raises(OutreachError, match=r"at line \d, .*straight quotes; .*\[accounts.NAME\]"):
+        load(tmp_path, GOOD.replace(*change), TWILIO_AUTH_TOKEN="secret")
+
+
+def test_no_mistake_is_told_in_words_of_the_library(tmp_path: Path) -> None:
+    with pytest.raises(OutreachError) as told:
+        load(tmp_path, GOOD.replace('"100/s"', '"fast"'))
+    assert len(str(told.value).splitlines()) == 2, "an unset variable is one mistake, not two"
+    assert "Value error" not in str(told.value)
 
 
 def test_a_missing_variable_is_named_and_no_secret_shown(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.domain.words import Channel
 from outreach.local.sandbox.__main__ import parse
-from outreach.local.up import SandboxPart, sandbox_accounts, sandbox_argv
+from outreach.local.up import SandboxPart, aimed_at, sandbox_accounts, sandbox_argv
 
 
 def accounts(folder: Path) -> Accounts:
@@ -47,8 +47,25 @@ def test_events_go_to_accounts_that_are_there(tmp_path: Path) -> None:
     for provider, url in config.webhooks.items():
         _, webhooks, name = urlsplit(url).path.split("/")
         assert (webhooks, known[name].provider) == ("webhooks", provider)
-    assert set(config.webhooks) == {"zalo", "telegram"}
+    assert set(config.webhooks) == {"zalo", "telegram", "twilio"}
 
 
 def test_who_does_not_say_where_the_web_is_gets_no_events(tmp_path: Path) -> None:
     assert "--webhook" not in sandbox_argv(SandboxPart(tmp_path, 8977, 8978))
+
+
+def test_accounts_of_other_names_that_are_aimed_at_it_hear_of_citizens(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.toml"
+    assert aimed_at("http://127.0.0.1:8977", file) == ()
+    file.write_text(
+        '[accounts.zalo-real]\nprovider = "zalo"\n'
+        '[accounts.zalo-tinh]\nprovider = "zalo"\nbase_url = "http://127.0.0.1:8977/zalo"\n'
+        '[accounts.sms-main]\nprovider = "twilio"\nbase_url = "http://127.0.0.1:8977"\n'
+    )
+    heard = aimed_at("http://127.0.0.1:8977", file)
+    assert heard == (("zalo", "zalo-tinh"), ("twilio", "sms-main"))
+    options = sandbox_argv(SandboxPart(tmp_path, 8977, 8978, public_url="http://127.0.0.1:8000", accounts=heard))
+    assert "zalo=http://127.0.0.1:8000/webhooks/zalo-tinh" in options
+    assert not any("sandbox" in one for one in options if "/webhooks/" in one)
+    file.write_text("accounts = [")
+    assert aimed_at("http://127.0.0.1:8977", file) == ()

@@ -14,7 +14,7 @@ from outreach.dispatch.accounts_file import Adviser
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Channel
-from outreach.reach.errors import MOST_SHOWN, troubles
+from outreach.reach.errors import MOST_SHOWN, for_everybody, troubles
 from outreach.reach.explanations import REASONS, no_meaning
 from outreach.reach.status import Status, status
 from outreach.store import deliveries, error_counts, moves
@@ -161,3 +161,11 @@ def test_codes_without_end_are_cut_off_after_the_most_frequent() -> None:
     shown = troubles(made_up, no_meaning)
     assert [one.code for one in shown[:2]] == ["999", "998"]
     assert len(shown) == MOST_SHOWN
+
+
+def test_without_accounts_what_reads_alike_is_one_line_and_nothing_is_lost() -> None:
+    both = [Counted(1, name, Channel.SMS, FAILED, "rejected", "", n) for name, n in (("sms-one", 2), ("sms-two", 3))]
+    other = Counted(1, "mail", Channel.EMAIL, FAILED, "rejected", "", 4)
+    [first, second] = for_everybody(troubles([*both, other], no_meaning))
+    assert (first.channel, first.n) == (Channel.SMS, 5)
+    assert (second.channel, second.n) == (Channel.EMAIL, 4)

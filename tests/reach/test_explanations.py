@@ -51,6 +51,13 @@ def test_a_channel_speaks_of_what_happens_on_it() -> None:
     assert explain(DeliveryState.ACCEPTED, None, Channel.SMS) is STATES[DeliveryState.ACCEPTED]
 
 
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.TELEGRAM, Channel.ZALO_OA])
+def test_who_counts_as_reached_is_not_said_to_wait_for_a_receipt(channel: Channel) -> None:
+    taken = explain(DeliveryState.ACCEPTED, None, channel, proved=True)
+    assert "được tính là đã tiếp cận" in taken.vi.what and "72" not in taken.vi.do
+    assert "72" in explain(DeliveryState.ACCEPTED, None, channel, proved=False).vi.do
+
+
 def test_the_rule_of_reach_says_what_counts_for_each_channel() -> None:
     assert "báo nhận với SMS, máy chủ nhận với e-mail" in RULE["vi"]
     assert "receipt for SMS, the server's acceptance for e-mail" in RULE["en"]

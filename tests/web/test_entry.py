@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from web_site import Site
 
+from outreach.domain.errors import OutreachError
 from outreach.settings import PROJECT
+from outreach.wiring import settings
 from tests.processes import free_port, wait_for
 
 UVICORN = (sys.executable, "-m", "uvicorn", "--factory", "outreach.wiring:web_app", "--host", "127.0.0.1", "--port")
@@ -60,3 +62,10 @@ def test_with_a_wrong_setting_it_ends_with_a_line_that_says_which(environment: d
     assert ended.returncode != 0
     assert "language" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_wrong_setting_is_told_in_our_words_alone() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OUTREACH_TIMEZONE", "Hanoi")
+        with pytest.raises(OutreachError, match="timezone: no such time zone: Hanoi; write one like"):
+            settings()
