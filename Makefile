@@ -18,7 +18,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --editable
 BROKEN := $(shell test -e $(MADE) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) && echo yes)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up test check bench bench-scale clean
+.PHONY: help demo up test check chaos bench bench-scale clean
 
 help:  ## this list
 	@echo "make ..."
@@ -39,6 +39,15 @@ check: $(DEV)  ## lint, format, types, and the arrows between the rooms
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) $(VENV)/bin/lint-imports --no-logo
+
+# The same torments again: make chaos SEED=7 PEOPLE=50000 TORMENTS=60
+SEED ?= 1
+PEOPLE ?= 200000
+TORMENTS ?= 150
+
+chaos: $(DEV)  ## kill, freeze, cut off and fill whatever there is while 200,000 are written to (an hour; SEED=, PEOPLE=, TORMENTS=)
+	OUTREACH_CHAOS_SEED=$(SEED) OUTREACH_CHAOS_PEOPLE=$(PEOPLE) OUTREACH_CHAOS_TORMENTS=$(TORMENTS) \
+		OUTREACH_CHAOS_DISK=fill $(PY) -m pytest tests/chaos/test_torments.py -s $(ARGS)
 
 bench: $(DEV)  ## measure, and write benchmarks/RESULTS.md
 	$(PY) benchmarks/run.py $(ARGS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from outreach.domain.errors import OutreachError
 from outreach.local.sandbox import fault_options
 from outreach.local.sandbox.config import ACCOUNT_SID, AUTH_TOKEN, STATUSES, SandboxConfig
-from outreach.local.sandbox.credentials import SpeedSmsAccount, TelegramBot, ZaloApp
+from outreach.local.sandbox.credentials import EsmsAccount, SpeedSmsAccount, TelegramBot, ZaloApp
 from outreach.local.sandbox.server import run
 
 TOKEN_VARIABLE = "SANDBOX_AUTH_TOKEN"  # noqa: S105
@@ -58,6 +58,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
     parser.add_argument("--zalo-per-minute", type=int, default=ZaloApp().per_minute, help="requests; 0: no limit")
     parser.add_argument("--telegram-per-s", type=int, default=TelegramBot().per_s, help="messages; 0: no limit")
     parser.add_argument("--speedsms-per-minute", type=int, default=SpeedSmsAccount().per_minute, help="0: no limit")
+    parser.add_argument("--esms-balance", type=int, default=EsmsAccount().balance, help="VND, spent by messages")
     given = vars(parser.parse_args(arguments))
     if given["imap_port"] is None:
         given["imap_port"] = 8979 if given["smtp_port"] else 0  # who lets the system choose means all of them
@@ -67,6 +68,7 @@ def parse(arguments: list[str] | None = None) -> SandboxConfig:
         webhooks=_webhooks(given.pop("webhook")),
         zalo=ZaloApp(per_minute=given.pop("zalo_per_minute")),
         telegram=TelegramBot(per_s=given.pop("telegram_per_s")),
+        esms=EsmsAccount(balance=given.pop("esms_balance")),
         speedsms=SpeedSmsAccount(per_minute=given.pop("speedsms_per_minute")),
         auth_token=os.environ.get(TOKEN_VARIABLE, AUTH_TOKEN),
         **given,
