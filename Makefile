@@ -45,7 +45,7 @@ SEED ?= 1
 PEOPLE ?= 200000
 TORMENTS ?= 150
 
-chaos: $(DEV)  ## kill, freeze, cut off and fill whatever there is while 200,000 are written to (an hour; SEED=, PEOPLE=, TORMENTS=)
+chaos: $(DEV)  ## kill, freeze, cut off and fill whatever there is while 200,000 are written to; SEED=, PEOPLE=, TORMENTS=
 	OUTREACH_CHAOS_SEED=$(SEED) OUTREACH_CHAOS_PEOPLE=$(PEOPLE) OUTREACH_CHAOS_TORMENTS=$(TORMENTS) \
 		OUTREACH_CHAOS_DISK=fill $(PY) -m pytest tests/chaos/test_torments.py -s $(ARGS)
 

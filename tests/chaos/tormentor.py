@@ -153,7 +153,7 @@ class FreezeChild:
 
 @dataclass(frozen=True)
 class CutOff:
-    """The provider stands still, breaks every connection, takes without a word, or is out of order, for some seconds."""
+    """For some seconds the provider stands still, breaks connections before or after it takes, or is out of order."""
 
     weight: int = 4
 
