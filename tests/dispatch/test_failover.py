@@ -41,6 +41,8 @@ CAMPAIGN = """
         schedule: {at: launch}
 """
 PEOPLE = 400
+TIMEOUT = 3.0
+"""Seconds: a busy machine must not make a good provider look ill."""
 
 
 class Pair:
@@ -99,9 +101,9 @@ def made(world: World, redis_url: str, tmp_path: Path, request: pytest.FixtureRe
     with flaky_provider() as a, flaky_provider() as b:
         file = tmp_path / "accounts.toml"
         file.write_text(dedent(a.account("a", more.get("a", ""))) + dedent(b.account("b", more.get("b", ""))))
-        accounts = load_accounts(file, timeout=1.0)
+        accounts = load_accounts(file, timeout=TIMEOUT)
         loops = [SendingLoop(accounts.makers) for _ in range(2)]
-        children = [child_of(world, accounts.known, loop, redis_url, timeout=1.0) for loop in loops]
+        children = [child_of(world, accounts.known, loop, redis_url, timeout=TIMEOUT) for loop in loops]
         yield Pair(world, a, b, children)
         for loop in loops:
             loop.close()
