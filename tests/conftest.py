@@ -56,7 +56,7 @@ def servers() -> Iterator[Servers]:
 
 
 def _memory() -> str | None:
-    """A folder in memory where there is plenty: each test makes a database of some hundred files. None: the usual one."""
+    """A folder in memory where there is plenty, as each test makes hundreds of files; None: where they usually are."""
     folder = Path("/dev/shm")
     plenty = folder.is_dir() and min(shutil.disk_usage(folder).free, psutil.virtual_memory().available) >= _PLENTY
     return str(folder) if plenty and os.access(folder, os.W_OK) else None
