@@ -262,7 +262,7 @@ def test_sends_from_before_it_fell_ill_do_not_count_once_an_account_is_well_agai
     made.people()
     made.launched()
     made.a.mood = Mood.BROKEN
-    made.drain()
+    made.children[0].drain("a", Lane.BULK)
     made.a.mood = Mood.WELL
     made.tick()
     made.probe_is_due()
@@ -302,7 +302,7 @@ def test_what_happened_is_on_the_record(made: Pair) -> None:
     made.people(100)
     made.launched()
     made.a.mood = Mood.BROKEN
-    made.drain()
+    made.children[0].drain("a", Lane.BULK)
     made.a.mood = Mood.WELL
     made.probe_is_due()
     made.tick()
