@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 import redis
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -27,6 +28,8 @@ from outreach.store import migrate
 from outreach.store.engine import connect
 from tests.world import World
 
+_PLENTY = 8 * 1024**3
+"""Bytes: the servers' data and logs of a whole run, twice."""
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """A Monday, 09:00 in Hà Nội."""
 
@@ -43,13 +46,20 @@ def servers() -> Iterator[Servers]:
     if given[0] and given[1]:
         yield Servers(given[0], given[1])
         return
-    folder = Path(tempfile.mkdtemp(prefix="outreach-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="outreach-test-", dir=_memory()))
     folder.chmod(0o755)
     embedded = Embedded(folder / "data")
     started = embedded.acquire()
     yield Servers(started.database_url, started.redis_url)
     embedded.release()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> str | None:
+    """A folder in memory where there is plenty, as each test makes hundreds of files; None: where they usually are."""
+    folder = Path("/dev/shm")
+    plenty = folder.is_dir() and min(shutil.disk_usage(folder).free, psutil.virtual_memory().available) >= _PLENTY
+    return str(folder) if plenty and os.access(folder, os.W_OK) else None
 
 
 def _admin(url: str) -> Engine:

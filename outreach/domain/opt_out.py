@@ -13,6 +13,7 @@ from outreach.domain.vietnamese import search_key
 WORDS: Final = (
     *("tc", "từ chối", "hủy", "stop", "dừng", "ngừng", "stopall", "unsubscribe", "cancel", "end", "quit"),
     *("không nhận nữa", "không nhận tin nữa", "không muốn nhận", "đừng gửi tin", "đừng gửi nữa", "đừng nhắn tin"),
+    *("thôi nhận tin", "hủy đăng ký nhận tin", "tuchoi"),
 )
 """Decree 91/2020 asks for a refusal by plain reply; the English ones are those of SMS providers."""
 _ABOUT: Final = (
@@ -22,7 +23,7 @@ _ABOUT: Final = (
 """What may be refused in so many words: messages, and nothing else (`hủy lịch hẹn` cancels an appointment)."""
 _POLITE: Final = (
     *("ạ", "nhé", "nha", "nhá", "đi", "ơi", "nữa", "luôn", "ngay", "lại", "với", "giúp", "giùm", "dùm", "hộ", "cho"),
-    *("xin", "vui lòng", "làm ơn", "cảm ơn", "cám ơn", "muốn", "yêu cầu", "đề nghị", "please", "pls", "thanks"),
+    *("thôi", "xin", "vui lòng", "làm ơn", "cảm ơn", "cám ơn", "muốn", "yêu cầu", "đề nghị", "please", "pls", "thanks"),
     *("tôi", "mình", "em", "anh", "chị", "cháu", "bạn", "ông", "bà", "bác", "cô", "chú", "ad", "admin"),
 )
 _AFFIRMING: Final = ("dạ", "vâng", "ừ", "ok")

@@ -20,11 +20,12 @@ _FRESH: Final = 1.0
 
 
 def connect(url: str, *, pool_size: int = 5, name: str = "outreach", steady: bool = False) -> Engine:
-    """An engine for `url` (`postgresql://…`); connections that have rested are tested before use and speak UTC.
+    """An engine for `url` (`postgresql://…`); connections are tested before use and speak UTC.
 
     `name` shows in the server's list of connections. `steady`: for the few small statements of dispatch, which are
-    planned once a connection; planning them anew costs as much as running them. Raises OutreachError for a URL that
-    is not PostgreSQL's.
+    planned once a connection, as planning them anew costs as much as running them, and which are tried again where the
+    database is away, so that only connections that have rested are tested. Raises OutreachError for a URL that is not
+    PostgreSQL's.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
@@ -33,14 +34,16 @@ def connect(url: str, *, pool_size: int = 5, name: str = "outreach", steady: boo
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=10,
+        pool_pre_ping=not steady,
         pool_recycle=1800,
         hide_parameters=True,
         connect_args={
             "application_name": name, "options": f"{_ALWAYS} {_STEADY}" if steady else _ALWAYS, "connect_timeout": 10,
         },
     )  # fmt: skip
-    event.listen(engine, "checkin", _used)
-    event.listen(engine, "checkout", _tested)
+    if steady:
+        event.listen(engine, "checkin", _used)
+        event.listen(engine, "checkout", _tested)
     return engine
 
 

@@ -14,6 +14,7 @@ from outreach.domain.vietnamese import plain
 
 REFUSALS = (
     *("TC", "tc", " tc.", "Tc!", "#TC", "tc…", "TỪ CHỐI", "Từ chối", "tu choi", "Tu Choi.", "từ chôi"),
+    *("Hủy đăng ký nhận tin", "thôi nhận tin nhé", "Thôi đừng gửi nữa", "tuchoi", "TUCHOI"),
     *("Từ chối ạ", "HUY", "Hủy", "huỷ", "hủy.", "huỷ nhé", "Hủy nhé!", "STOP", "STOP!!", " stop ", "Stop.", "STOPPPP"),
     *("DUNG", "Dừng", "dưng", "xin dừng", "Xin dừng ạ", "Dừng lại", "Dừng đi", "dừng gửi tin"),
     *("stop stop stop", "STOPALL", "unsubscribe", "Cancel", "END", "quit", "please stop", "stop please, thanks"),
