@@ -160,9 +160,7 @@ def _check(site: Site, plan: Plan, taken: int) -> None:
 
 
 def _groups(site: Site, fleet: Fleet) -> dict[str, Callable[[], float]]:
-    with site.runtime.engine.connect() as connection:
-        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    postmaster = psutil.Process(int(backend)).ppid()
+    postmaster = site.postmaster()
     valkey = int(site.runtime.redis.info("server")["process_id"])
     return {
         "sender": lambda: tree_seconds(fleet.worker.pid),

@@ -124,7 +124,8 @@ class Pair:
 class Webhooks:
     """Callbacks answered: at `rate` a second for `seconds`, then at `highest` a second from many connections at once.
 
-    `steady`, `flooded`: milliseconds of each answer; `cpu_ms`: processor milliseconds of the web for a callback.
+    `steady`, `flooded`: milliseconds of each answer; `cpu`, `flood_cpu`: processor milliseconds a callback took of the
+    web and of PostgreSQL; `others`: the share of the machine others had during the flood.
     """
 
     rate: int
@@ -132,7 +133,9 @@ class Webhooks:
     steady: Sequence[float]
     highest: float
     flooded: Sequence[float]
-    cpu_ms: float
+    cpu: Mapping[str, float]
+    flood_cpu: Mapping[str, float]
+    others: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,9 +162,13 @@ def webhook_rows(found: Webhooks) -> Sequence[tuple[str, str]]:
     return (
         *((f"{offered}, p{share} of the answer, ms", f"{took:.1f}") for share, took in steady.items()),
         (f"{offered}, slowest, ms", f"{max(found.steady):.1f}"),
-        ("the web's processor ms a callback", f"{found.cpu_ms:.2f}"),
+        (f"{offered}, processor ms a callback, web", f"{found.cpu['web']:.2f}"),
+        (f"{offered}, processor ms a callback, PostgreSQL", f"{found.cpu['postgres']:.2f}"),
         ("from 64 connections at once, callbacks/s", f"{found.highest:,.0f}"),
         ("from 64 connections at once, p95, ms", f"{flooded[95]:.1f}"),
+        ("from 64 connections at once, processor ms a callback, web", f"{found.flood_cpu['web']:.2f}"),
+        ("from 64 connections at once, processor ms a callback, PostgreSQL", f"{found.flood_cpu['postgres']:.2f}"),
+        ("from 64 connections at once, the machine's time used by others, %", f"{100 * found.others:.0f}"),
     )
 
 

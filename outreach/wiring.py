@@ -95,7 +95,8 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, found.database_url, engine, client, keys, clock, accounts),
-        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.advisers),
+        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts, found.database_url),
+        meaning=meanings(accounts.advisers),
         makers=accounts.makers,
     )  # fmt: skip
 
@@ -188,6 +189,10 @@ def _sending(
     return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming, metering)
 
 
-def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:
+def _receiver(
+    chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts, database_url: str = ""
+) -> Receiver:
+    """With a `database_url` it gets connections of its own for many callbacks at once; they are made when needed."""
     adapters = {name: make() for name, make in accounts.makers.items()}
-    return Receiver(engine, adapters, accounts.known, keys, clock, chosen.zone)
+    steady = connect(database_url, name="receipts", pool_size=2, steady=True) if database_url else None
+    return Receiver(engine, adapters, accounts.known, keys, clock, chosen.zone, steady)

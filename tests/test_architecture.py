@@ -81,7 +81,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "deliveries.retry": "a decision about a whole campaign",
     "events.now_known": "receipts: work for all",
     "events.by_provider_ids": "receipts: work for all",
-    "events.of_account": "receipts: work for all; gives numbers of deliveries",
+    "events.of_accounts": "receipts: work for all; gives numbers of deliveries",
     "events.refusable": "the unguessable token of an unsubscribe link is the permission",
     "joins.add_address": "an address for a contact found by token, phone or a person: works for all",
     "joins.addresses_beside": "fingerprints of those who share a sender's address: works for all",
