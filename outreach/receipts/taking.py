@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -24,10 +24,11 @@ RETRY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one callback says."""
+    """What one callback says. `shares`: it may be taken with others in one transaction."""
 
     account: Account
     events: Sequence[Event]
+    shares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class _One:
 
     account: Account
     event: Event
+    shares: bool
     place: Place | None
     channel: Channel | None
 
@@ -49,14 +51,14 @@ class _One:
         return self.channel is not None or not isinstance(self.event, Receipt)
 
 
-def may_share(told: Told) -> bool:
-    """Whether it may be taken with others in one transaction: it waits for nobody's lock for long."""
-    return all(shares(told.account, event) for event in told.events)
+def marked(told: Told) -> Told:
+    """With whether it may be taken with others: all it says touches nothing that others wait for."""
+    return replace(told, shares=all(shares(told.account, event) for event in told.events))
 
 
 def take(connection: Connection, given: Sequence[Told], effects: Effects) -> list[int]:
     """Keep events and apply those not seen before, in the order given; how many of each callback were new."""
-    told = {(one.account.name, event.event_key): (one.account, event) for one in given for event in one.events}
+    told = {(one.account.name, event.event_key): (one, event) for one in given for event in one.events}
     ones = _placed(connection, list(told.values()))
     rows = [effects.raw(one.account, one.event, one.place, applied=one.applies) for one in ones]
     new = events.keep(connection, sorted(rows, key=lambda row: (row.account, row.event_key)))  # one order: no deadlock
@@ -66,20 +68,20 @@ def take(connection: Connection, given: Sequence[Told], effects: Effects) -> lis
     return list(_counted(given, new))
 
 
-def _placed(connection: Connection, told: Sequence[tuple[Account, Event]]) -> list[_One]:
+def _placed(connection: Connection, told: Sequence[tuple[Told, Event]]) -> list[_One]:
     """The delivery of each by the key we gave the provider, or by the provider's own id."""
     ids: dict[str, list[str]] = {}
-    for account, event in told:
+    for of, event in told:
         if isinstance(event, Receipt) and not event.key and event.provider_id:
-            ids.setdefault(account.name, []).append(event.provider_id)
+            ids.setdefault(of.account.name, []).append(event.provider_id)
     known = {name: events.by_provider_ids(connection, name, found) for name, found in ids.items()}
-    places = [_place(event, known.get(account.name, {})) for account, event in told]
+    places = [_place(event, known.get(of.account.name, {})) for of, event in told]
     own = events.of_accounts(
-        connection, [(told[n][0].name, *place[:2]) for n, place in enumerate(places) if place is not None]
+        connection, [(told[n][0].account.name, *place[:2]) for n, place in enumerate(places) if place is not None]
     )  # fmt: skip
     return [
-        _One(account, event, place, None if place is None else own.get((account.name, *place[:2])))
-        for (account, event), place in zip(told, places, strict=True)
+        _One(of.account, event, of.shares, place, None if place is None else own.get((of.account.name, *place[:2])))
+        for (of, event), place in zip(told, places, strict=True)
     ]
 
 
@@ -95,7 +97,7 @@ def _place(event: Event, known: Mapping[str, tuple[int, int]]) -> Place | None:
 
 def _hear(connection: Connection, ones: Sequence[_One], effects: Effects) -> None:
     """What citizens told: texts for people to read together, anything else one by one, in the order it came."""
-    for together, group in groupby(ones, key=lambda one: shares(one.account, one.event)):
+    for together, group in groupby(ones, key=lambda one: one.shares):
         told = list(group)
         if together and len(told) > 1 and effects.heard_all([(one.account, one.event) for one in told]):
             continue

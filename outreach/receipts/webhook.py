@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError
 from channels.contract import VerificationError, WebhookRequest
 from outreach.domain.errors import NotFound
 from outreach.receipts.receiver import Receiver
-from outreach.receipts.taking import Told, may_share
+from outreach.receipts.taking import Told, marked
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +81,8 @@ def take_all(receiver: Receiver, given: Sequence[Arrived]) -> list[Verdict | Asi
     shared: list[tuple[int, Told]] = []
     for n, one in enumerate(given):
         read = _read(receiver, one, now)
-        outcomes.append(read if isinstance(read, Verdict) else Aside(read))
-        if isinstance(read, Told) and may_share(read):
+        outcomes.append(Aside(read) if isinstance(read, Told) else read)
+        if isinstance(read, Told) and read.shares:
             shared.append((n, read))
     if shared:
         stored = receiver.take_all([told for _, told in shared])
@@ -92,7 +92,7 @@ def take_all(receiver: Receiver, given: Sequence[Arrived]) -> list[Verdict | Asi
 
 
 def _read(receiver: Receiver, one: Arrived, now: datetime) -> Told | Verdict:
-    return _judged(one.account, lambda: receiver.read(one.account, _request(one.callback, now)))
+    return _judged(one.account, lambda: marked(receiver.read(one.account, _request(one.callback, now))))
 
 
 def _outcome(account: str, new: int | Exception) -> Verdict | Exception:
