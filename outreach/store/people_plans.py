@@ -107,6 +107,15 @@ _WITH_CASES = """
 """Everyone gets a message for each case: the cap counts them through."""
 
 
+_HANDED_ON = """
+, handed_on AS (
+    INSERT INTO later SELECT contact_id, subject_id, unit_code FROM placed
+    WHERE reason = ANY(CAST(:go_on AS text[]))
+)
+"""
+"""Nobody is handed on where no channel follows."""
+
+
 def plan_people(connection: Connection, step: Step) -> None:
     """Give everyone of the table `audience` a row on one channel to people: planned, or suppressed with the reason.
 
@@ -130,18 +139,14 @@ placed AS MATERIALIZED (
         CASE WHEN reason = 'shared_address' THEN coalesce(served_by, leader) END AS shared_with
     FROM judged
 ),
-{_written(step)},
-handed_on AS (
-    INSERT INTO later SELECT contact_id, subject_id, unit_code FROM placed
-    WHERE reason = ANY(CAST(:go_on AS text[]))
-)
+{_written(step)}
+{_HANDED_ON if step.follows else ""}
 {counted(step)}
 {_ledger(step, cases=cases)}
 """
     fresh_later(connection)
-    connection.execute(
-        text(statement), {**step.values(), **account_values(step), **_windows(step), "go_on": list(GO_ON)}
-    )
+    going_on = {"go_on": list(GO_ON)} if step.follows else {}
+    connection.execute(text(statement), {**step.values(), **account_values(step), **_windows(step), **going_on})
 
 
 def _excused(step: Step) -> str:
