@@ -55,7 +55,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run over everybody: `rows` deliveries written, `messages` of them to be sent; forecast before approval."""
+    """One run over everybody: `rows` deliveries written, `messages` of them to be sent; forecast before approval.
+
+    `cpu_seconds`: processor seconds of PostgreSQL while it was planned.
+    """
 
     run: int
     campaign: str
@@ -63,10 +66,16 @@ class Plan:
     messages: int
     seconds: float
     forecast_seconds: float
+    cpu_seconds: float
 
     @property
     def rate(self) -> float:
         return self.rows / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor milliseconds of PostgreSQL for a row."""
+        return 1000 * self.cpu_seconds / self.rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from benchmarks.adapters import MAIL_WANTED, WANTED
-from benchmarks.measures import ENOUGH, Pair, Results, Sent, Webhooks
+from benchmarks.measures import ENOUGH, Pair, Plan, Results, Sent, Webhooks
 from benchmarks.usage import QUIET
 
 _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "Valkey", "scheduler": "scheduler"}
@@ -136,17 +136,24 @@ def _audience(results: Results) -> Iterable[str]:
     yield "## Audience and planning"
     yield ""
     first, again = results.imports
-    plans = results.plans
     rows = [
         (f"import of {first.rows:,} rows, rows/s", f"{first.rate:,.0f}"),
         ("the same file again, rows/s", f"{again.rate:,.0f}"),
         ("peak memory of the importing process, MB", f"{first.memory:.0f}, again {again.memory:.0f}"),
-        (f"planning a run of {plans[0].rows:,} deliveries, rows/s", _spread([plan.rate for plan in plans], "{:,.0f}")),
-        ("forecasting it, s", _spread([plan.forecast_seconds for plan in plans], "{:.2f}")),
+        *planning_rows(results.plans),
     ]
     yield from _table(("", ""), rows)
     counted = ((one.name, f"{one.people:,}", _spread(one.milliseconds, "{:.1f}")) for one in results.segments)
     yield from _table(("Segment, counted with addresses by channel", "people", "ms"), counted)
+
+
+def planning_rows(plans: Sequence[Plan]) -> Sequence[tuple[str, str]]:
+    """The figures of planning: a row for each person, also for those left out, with counters and the ledger of caps."""
+    return (
+        (f"planning a run of {plans[0].rows:,} deliveries, rows/s", _spread([plan.rate for plan in plans], "{:,.0f}")),
+        ("processor ms of PostgreSQL a row", _spread([plan.cpu_ms for plan in plans], "{:.4f}")),
+        ("forecasting it, s", _spread([plan.forecast_seconds for plan in plans], "{:.2f}")),
+    )
 
 
 def _webhooks(results: Results) -> Iterable[str]:
@@ -175,6 +182,11 @@ def webhook_rows(found: Webhooks) -> Sequence[tuple[str, str]]:
 def _percentiles(took: Sequence[float]) -> dict[int, float]:
     ordered = sorted(took)
     return {share: ordered[min(len(ordered) - 1, len(ordered) * share // 100)] for share in (50, 95, 99)}
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of two columns."""
+    return "\n".join(_table(("", ""), rows))
 
 
 def _both(pairs: Sequence[Pair], figure: Callable[[Sent], float], form: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """`make bench`: measures import, segments, planning and dispatch here and now, and writes benchmarks/RESULTS.md.
 
 python benchmarks/run.py [--people N] [--processes P] [--connections C] [--repeat K] [--provider twilio|esms]
-                         [--quick] [--results FILE]
+                         [--only planning|webhooks] [--quick] [--results FILE]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from benchmarks.adapters import measure_adapters, measure_mail
 from benchmarks.measures import Pair, Parameters, Plan, Results
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
 from benchmarks.site import Site, site
+from benchmarks.usage import wait_until_quiet
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 _STUB_REQUESTS = 100_000
@@ -37,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
     parser.add_argument("--provider", choices=("twilio", "esms"), default="twilio", help="default: twilio")
+    parser.add_argument("--only", choices=("planning", "webhooks"), help="this part alone; its table, no file")
     parser.add_argument("--quick", action="store_true", help="5,000 people, one pair: only to see that it works")
     parser.add_argument("--results", type=Path, help="file to write (default benchmarks/RESULTS.md; --quick: none)")
     return parser.parse_args()
@@ -71,9 +73,24 @@ def measure(asked: Parameters) -> Results:
         alone = measure_adapters(provider, messages=messages, connections=asked.connections, repeat=turns)
         mailed = measure_mail(messages=_size(asked, 5_000), repeat=asked.repeat)
         say("webhooks")
-        small = webhooks.Load(rate=100, seconds=1, flood=200)
-        answered = webhooks.measure_webhooks(here, webhooks.Load() if asked.people > _QUICK else small)
+        answered = webhooks.measure_webhooks(here, _load(asked))
     return Results(asked, described, imports, counted, plans, rates, pairs, answered, alone, mailed)
+
+
+def measure_part(asked: Parameters, only: str) -> str:
+    """One part alone, as a table."""
+    with stub(asked.stub_processes) as provider, site(provider, asked) as here:
+        if only == "webhooks":
+            return results.table(results.webhook_rows(webhooks.measure_webhooks(here, _load(asked))))
+        say(f"importing {asked.people:,} people")
+        audience.measure_imports(here)
+        wait_until_quiet(asked.patience)
+        plans = [campaigns.plan(here, f"do-luong-{n}", campaigns.EVERYBODY) for n in range(1, asked.repeat + 1)]
+        return results.table(results.planning_rows(plans))
+
+
+def _load(asked: Parameters) -> webhooks.Load:
+    return webhooks.Load() if asked.people > _QUICK else webhooks.Load(rate=100, seconds=1, flood=200)
 
 
 def _size(asked: Parameters, whole: int) -> int:
@@ -102,6 +119,9 @@ def main() -> None:
     where = given.results.resolve() if given.results else None if given.quick else RESULTS
     signal.signal(signal.SIGTERM, _interrupted)
     try:
+        if given.only is not None:
+            print(measure_part(parameters(given), given.only))
+            return
         found = measure(parameters(given))
     except BenchmarkError as error:
         sys.exit(str(error))

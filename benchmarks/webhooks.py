@@ -36,7 +36,7 @@ class Load:
 
     rate: int = 200
     seconds: int = 20
-    flood: int = 6000
+    flood: int = 20_000
 
     @property
     def requests(self) -> int:
@@ -240,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the webhooks alone.")
     parser.add_argument("--rate", type=int, default=200, help="callbacks a second (default 200)")
     parser.add_argument("--seconds", type=int, default=20, help="for so long (default 20)")
-    parser.add_argument("--flood", type=int, default=6000, help="callbacks sent at once after that (6,000)")
+    parser.add_argument("--flood", type=int, default=20_000, help="callbacks sent at once after that (20,000)")
     given = parser.parse_args()
     try:
         with stub(1) as provider, site(provider, Parameters(0, 1, 1, 1, 1, 10.0)) as here:
