@@ -80,7 +80,11 @@ def take_all(receiver: Receiver, given: Sequence[Arrived]) -> list[Verdict | Asi
     outcomes: list[Verdict | Aside | Exception] = []
     shared: list[tuple[int, Told]] = []
     for n, one in enumerate(given):
-        read = _read(receiver, one, now)
+        try:
+            read = _read(receiver, one, now)
+        except Exception as error:  # of an adapter, whatever it is: it is this callback's alone
+            outcomes.append(error)
+            continue
         outcomes.append(Aside(read) if isinstance(read, Told) else read)
         if isinstance(read, Told) and read.shares:
             shared.append((n, read))

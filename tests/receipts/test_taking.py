@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha1
+from hmac import digest
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from joining_world import BOT, OA, Citizens
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
-from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Receipt, ReceiptState, Touched
+from channels.contract import (
+    AddressChanged,
+    Event,
+    Inbound,
+    Joined,
+    OptOut,
+    Receipt,
+    ReceiptState,
+    Touched,
+    WebhookRequest,
+)
+from channels.twilio_sms import TwilioSms
 from outreach.domain.accounts import Account
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.states import DeliveryState
 from outreach.receipts import inbox
 from outreach.receipts.taking import Told, marked
+from outreach.receipts.webhook import Arrived, Callback, Verdict, take_all
 from outreach.store import deliveries
 from outreach.store.deliveries import Change
+from outreach.store.engine import connect
 from tests.world import SMS, World, account
 
 CAMPAIGN = """
@@ -154,6 +172,55 @@ def test_a_text_told_twice_in_one_batch_and_once_before_is_kept_once(citizens: C
     assert together(citizens, (OA, asked)) == [1]
     assert together(citizens, (OA, asked), (OA, asked)) == [0, 0]
     assert len(citizens.select("SELECT 1 FROM inbound")) == 1
+
+
+def test_a_connection_that_was_cut_a_moment_ago_is_replaced_and_nothing_is_taken_twice(
+    citizens: Citizens, world: World, places: list[tuple[int, int]], database_url: str
+) -> None:
+    receiver = replace(citizens.receiver, steady=connect(database_url, name="steady test", steady=True))
+    told = [Told(SMS, [receipt(world, place, f"k{n}")]) for n, place in enumerate(places[:3])]
+    assert receiver.take_all(told[:1]) == [1]
+    ended = citizens.select(
+        "SELECT pg_terminate_backend(pid, 5000) AS gone FROM pg_stat_activity"
+        " WHERE application_name = 'steady test' AND datname = current_database()"
+    )
+    assert [row.gone for row in ended] == [True]
+    assert receiver.take_all(told) == [0, 1, 1]
+    receiver.close()
+    assert states(world, places[:3]) == ["delivered"] * 3
+    assert world.counts_agree()
+
+
+class Broken(TwilioSms):
+    """An adapter that has a fault where a body is longer than most."""
+
+    def verify(self, request: WebhookRequest) -> None:
+        if len(request.body) > 1000:
+            raise RuntimeError("a fault of ours")
+        super().verify(request)
+
+
+def test_a_fault_of_an_adapter_is_the_one_callbacks_it_befell(
+    citizens: Citizens, world: World, places: list[tuple[int, int]]
+) -> None:
+    config = TwilioSms.Config(account_sid="AC" + "0" * 32, auth_token="secret", **{"from": "+15005550006"})
+    receiver = replace(citizens.receiver, adapters={"sms-main": Broken(config, timeout=1.0)})
+    url = "https://tin.example/webhooks/sms-main?d={}.{}.0"
+
+    def arrived(place: tuple[int, int], **more: str) -> Arrived:
+        form = {"MessageSid": "SM1", "MessageStatus": "delivered", **more}
+        told = url.format(*place) + "".join(name + form[name] for name in sorted(form))
+        signature = b64encode(digest(b"secret", told.encode(), sha1)).decode()
+        query = url.format(*place).partition("?")[2]
+        sent = {"x-twilio-signature": signature}
+        return Arrived("sms-main", Callback("POST", url.format(*place), sent, query, urlencode(form).encode()))
+
+    forged = replace(arrived(places[3]), callback=replace(arrived(places[3]).callback, headers={}))
+    given = [arrived(places[0]), arrived(places[1], Body="x" * 2000), forged, arrived(places[2], MessageSid="SM2")]
+    good, faulty, refused, other = take_all(receiver, given)
+    assert (good, refused, other) == (Verdict.TAKEN, Verdict.FORBIDDEN, Verdict.TAKEN)
+    assert isinstance(faulty, RuntimeError)
+    assert states(world, places[:4]) == ["delivered", "accepted", "delivered", "accepted"]
 
 
 @pytest.mark.parametrize("words", ["STOP", "từ chối ạ", "START", "đăng ký"])
