@@ -16,7 +16,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import history, machine, scale_results, scale_steps
+from benchmarks import history, machine, pages, scale_results, scale_steps
 from benchmarks.measures import Parameters
 from benchmarks.processes import ROOT, BenchmarkError, stub
 from benchmarks.scale_results import Results
@@ -52,8 +52,10 @@ def measure(people: int, past: int, times: int) -> Results:
         written = history.write(here, before.run, past, each=before.rows)
         say(f"measuring with {written:,} past deliveries ({time.monotonic() - began:.0f} s)")
         after = scale_steps.measure(here, "sau", times)
+        say(f"asking for pages ({time.monotonic() - began:.0f} s)")
+        asked = pages.measure(here, ["sau", *history.campaigns(written, before.rows)], max(20, times * 8))
         size = scale_steps.stored(here)
-    return Results(described, machine.load(), invented, written, size, before, after, time.monotonic() - began)
+    return Results(described, machine.load(), invented, written, size, before, after, asked, time.monotonic() - began)
 
 
 def _refuse_small_disk(rows: int) -> None:

@@ -19,6 +19,7 @@ PEOPLE = frozenset(
     {
         *("addresses", "case_reminders", "cases", "consents", "contact_ledger", "contacts", "deliveries", "reached"),
         *(
+            "archived_people",
             "arrivals",
             "bounces",
             "campaign_people",
@@ -95,6 +96,8 @@ ENGINE_ONLY: Mapping[str, str] = {
     "joins.use": "the unguessable token of an invitation is the permission",
     "joins.with_phone": "whose the phone number of an event is: works for all",
     "joins.withdrew": "writes what contacts took back; reads none",
+    "history.archive": "retention; gives a number",
+    "history.old_runs": "which runs retention is about; gives no person",
     "health.bound_to_nobody": "how many addresses belong to accounts that are gone; gives no person",
     "inbound.keep": "what a citizen writes is kept, whoever they are; gives nothing",
     "inbound.purge": "retention; gives a number",

@@ -31,12 +31,18 @@ _KEPT = """
     GROUP BY run_id, account, channel, state, reason, code HAVING sum(n) > 0
 """
 _LOOKED_AT = """
+    SELECT run_id, account, channel, state, reason, code, sum(n) AS n FROM (
     SELECT d.run_id, d.account, d.channel, d.state, coalesce(d.reason, '') AS reason, coalesce(d.code, '') AS code,
         count(*) AS n
     FROM deliveries d JOIN units u ON u.code = d.unit_code AND starts_with(u.path, :path)
     WHERE d.run_id = ANY(CAST(:ids AS bigint[])) AND (d.state IN ('failed', 'unknown')
         OR (d.state = 'planned' AND d.reason = ANY(CAST(:troubles AS text[]))))
     GROUP BY 1, 2, 3, 4, 5, 6
+    UNION ALL
+    SELECT a.run_id, a.account, a.channel, a.state, a.reason, a.code, a.n
+    FROM archived_counts a JOIN units u ON u.code = a.unit_code AND starts_with(u.path, :path)
+    WHERE a.run_id = ANY(CAST(:ids AS bigint[])) AND a.state IN ('failed', 'unknown')
+    ) c GROUP BY 1, 2, 3, 4, 5, 6
 """
 
 

@@ -30,29 +30,38 @@ def standing(connection: Connection, given: Sequence[runs.Run], *, scope: Scope)
     return Standing(_counted(connection, values), _people(connection, values))
 
 
-_SEEN = """
-    FROM deliveries d JOIN units u ON u.code = d.unit_code AND starts_with(u.path, :path)
-    WHERE d.run_id = ANY(CAST(:ids AS bigint[]))
-"""
+_OF_UNITS = (
+    "JOIN units u ON u.code = d.unit_code AND starts_with(u.path, :path) WHERE d.run_id = ANY(CAST(:ids AS bigint[]))"
+)
+_BY_STATE = text(
+    f"""
+    SELECT run_id, channel, state, sum(n) AS n FROM (
+        SELECT d.run_id, d.channel, d.state, count(*) AS n FROM deliveries d {_OF_UNITS} GROUP BY 1, 2, 3
+        UNION ALL SELECT d.run_id, d.channel, d.state, d.n FROM archived_counts d {_OF_UNITS}
+    ) c GROUP BY run_id, channel, state
+    """
+)
+_PEOPLE = text(
+    f"""
+    SELECT run_id, sum(n) AS n FROM (
+        SELECT d.run_id, count(DISTINCT (d.recipient_id, d.subject_id)) AS n FROM deliveries d {_OF_UNITS}
+            AND d.recipient_kind = 'contact' GROUP BY 1
+        UNION ALL
+        SELECT a.run_id, a.n FROM archived_audiences a WHERE a.run_id = ANY(CAST(:ids AS bigint[]))
+            AND a.units && ARRAY(SELECT u.code FROM units u WHERE starts_with(u.path, :path))
+    ) c GROUP BY run_id
+    """
+)
 
 
 def _counted(connection: Connection, values: Mapping[str, object]) -> dict[tuple[int, str, str], int]:
-    rows = connection.execute(
-        text(f"SELECT d.run_id, d.channel, d.state, count(*) AS n {_SEEN} GROUP BY d.run_id, d.channel, d.state"),
-        values,
-    )
-    return {(row.run_id, row.channel, row.state): row.n for row in rows}
+    rows = connection.execute(_BY_STATE, values)
+    return {(row.run_id, row.channel, row.state): int(row.n) for row in rows}
 
 
 def _people(connection: Connection, values: Mapping[str, object]) -> dict[int, int]:
-    rows = connection.execute(
-        text(
-            f"SELECT d.run_id, count(DISTINCT (d.recipient_id, d.subject_id)) AS n {_SEEN}"
-            " AND d.recipient_kind = 'contact' GROUP BY d.run_id"
-        ),
-        values,
-    )
-    return {row.run_id: row.n for row in rows}
+    rows = connection.execute(_PEOPLE, values)
+    return {row.run_id: int(row.n) for row in rows}
 
 
 def paused_accounts(connection: Connection, campaign: str) -> list[AccountState]:

@@ -237,6 +237,8 @@ runs = Table(
     Column("gathered", Boolean, nullable=False, server_default="false"),
     # Whether its version writes to listed test addresses only.
     Column("trial", Boolean, nullable=False, server_default="false"),
+    # Since when its deliveries to people are no longer kept one by one (`outreach.store.history`).
+    Column("archived_at", Moment),
     UniqueConstraint("campaign", "message", "scheduled_for"),
     Index("ix_runs_open", "state", postgresql_where=text("state IN ('scheduled', 'planning', 'sending', 'held')")),
 )
@@ -598,6 +600,43 @@ error_counts = Table(
     Column("shard", SmallInteger, primary_key=True),
     Column("n", BigInteger, nullable=False),
     postgresql_with={"fillfactor": "50"},
+)
+
+archived_counts = Table(
+    "archived_counts",
+    metadata,
+    # What the deliveries of archived runs come to, by unit ("" for none), state and the provider's code.
+    Column("run_id", BigInteger, primary_key=True),
+    Column("unit_code", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+archived_audiences = Table(
+    "archived_audiences",
+    metadata,
+    # The people (or cases) of archived runs, by the units their deliveries stood in: one, for all but those who moved.
+    Column("run_id", BigInteger, primary_key=True),
+    Column("units", ARRAY(Text), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+archived_people = Table(
+    "archived_people",
+    metadata,
+    # What reports of archived runs need to count each person once: no address, no state, no code.
+    Column("run_id", BigInteger, primary_key=True),
+    Column("contact_id", BigInteger, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("unit_code", Text),
+    Column("sent", SmallInteger, nullable=False),
+    Column("proved", SmallInteger, nullable=False),
+    # When this person was first reached by it, also with a message that somebody at the same address got.
+    Column("proved_at", Moment),
 )
 
 account_states = Table(
