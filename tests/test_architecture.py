@@ -96,6 +96,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "joins.use": "the unguessable token of an invitation is the permission",
     "joins.with_phone": "whose the phone number of an event is: works for all",
     "joins.withdrew": "writes what contacts took back; reads none",
+    "unit_counts.sum_up": "sums of all units at once; gives nothing",
     "history.archive": "retention; gives a number",
     "history.old_runs": "which runs retention is about; gives no person",
     "health.bound_to_nobody": "how many addresses belong to accounts that are gone; gives no person",

@@ -69,21 +69,35 @@ _LIST = """
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
     LEFT JOIN units h ON h.code = c.unit_code
     LEFT JOIN addresses a ON a.id = d.address_id
-    WHERE d.run_id = ANY(ARRAY(SELECT o.id FROM runs o WHERE o.campaign = :campaign))
-        AND (d.run_id, d.id) > (:run, :delivery)
-        AND (:path = '' OR starts_with(u.path, :path))
+    WHERE d.run_id = ANY(CAST(:runs AS bigint[])) AND (d.run_id, d.id) > (:run, :delivery)
 """
 _NARROWED = {
     "state": "AND d.state = :state",
     "channel": "AND d.channel = :channel",
     "reason": "AND d.reason = :reason",
-    "message": "AND r.message = :message",
+    "reasons": "AND d.reason = ANY(CAST(:reasons AS text[]))",
+    "units": "AND d.unit_code = ANY(CAST(:units AS text[]))",
+    "below": "AND starts_with(u.path, :below)",
 }
+_FEW = 20
+"""Units whose deliveries are looked up by unit; of more of them enough are found in the order of ids."""
+
+_RUNS = text(
+    """
+    SELECT o.id FROM runs o WHERE o.campaign = :campaign AND o.id >= :run AND (:message = '' OR o.message = :message)
+        AND (:any OR EXISTS (SELECT 1 FROM run_counts k WHERE k.run_id = o.id
+            AND (:state = '' OR k.state = :state) AND (:channel = '' OR k.channel = :channel)
+            GROUP BY k.run_id HAVING sum(k.n) > 0))
+    ORDER BY o.id
+    """
+)
+_TROUBLES = text("SELECT DISTINCT reason FROM error_counts WHERE run_id = ANY(:runs) AND state = :state")
+_UNITS = text("SELECT code FROM units WHERE starts_with(path, :path) LIMIT :limit")
 
 
 def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, scope: Scope) -> list[Listed]:
     """At most `limit` deliveries of a campaign; the key of the last one is where the next page begins."""
-    statement, values = _query(campaign, wanted, scope)
+    statement, values = _query(connection, campaign, wanted, scope)
     rows = connection.execute(text(statement + " LIMIT :limit"), {**values, "limit": limit})
     return [_listed(row) for row in rows]
 
@@ -93,23 +107,47 @@ def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scop
 
     The connection belongs to the stream until it is exhausted.
     """
-    statement, values = _query(campaign, wanted, scope)
+    statement, values = _query(connection, campaign, wanted, scope)
     options = {"stream_results": True, "yield_per": _STREAMED}
     for row in connection.execute(text(statement), values, execution_options=options):
         yield _listed(row)
 
 
-def _query(campaign: str, wanted: Wanted, scope: Scope) -> tuple[str, dict[str, Any]]:
-    given = {
-        "state": wanted.state and str(wanted.state),
-        "channel": wanted.channel and str(wanted.channel),
-        "reason": wanted.reason,
-        "message": wanted.message,
-    }
-    chosen = {name: value for name, value in given.items() if value}
+def _query(connection: Connection, campaign: str, wanted: Wanted, scope: Scope) -> tuple[str, dict[str, Any]]:
+    """The query, narrowed by what the counts know already: a few rows of a million are not looked for one by one."""
     run, delivery = wanted.after
-    values = {"campaign": campaign, "path": scope.path, "run": run, "delivery": delivery, **chosen}
+    state, channel = str(wanted.state or ""), str(wanted.channel or "")
+    runs = _runs(connection, campaign, run, wanted.message, state, channel)
+    given: dict[str, Any] = {
+        "state": state, "channel": channel, "reason": wanted.reason,
+        "reasons": None if wanted.reason else _reasons(connection, runs, wanted.state),
+        **_places(connection, scope),
+    }  # fmt: skip
+    chosen = {name: value for name, value in given.items() if value}
+    values = {"path": scope.path, "runs": runs, "run": run, "delivery": delivery, **chosen}
     return " ".join([_LIST, *(_NARROWED[name] for name in chosen), "ORDER BY d.run_id, d.id"]), values
+
+
+def _runs(connection: Connection, campaign: str, after: int, message: str, state: str, channel: str) -> list[int]:
+    """The runs from `after` on that have such deliveries at all."""
+    values = {"campaign": campaign, "run": after, "message": message, "state": state, "channel": channel}
+    return list(connection.execute(_RUNS, {**values, "any": not state and not channel}).scalars())
+
+
+def _reasons(connection: Connection, runs: list[int], state: DeliveryState | None) -> list[str] | None:
+    """The reasons of what failed or is unknown in these runs, by which they are found; None where one has none."""
+    if state not in (DeliveryState.FAILED, DeliveryState.UNKNOWN):
+        return None
+    found = list(connection.execute(_TROUBLES, {"runs": runs, "state": str(state)}).scalars())
+    return None if "" in found else found
+
+
+def _places(connection: Connection, scope: Scope) -> dict[str, Any]:
+    """The units of a narrow scope, or where a wide one begins."""
+    if scope.everything:
+        return {}
+    codes = list(connection.execute(_UNITS, {"path": scope.path, "limit": _FEW + 1}).scalars())
+    return {"below": scope.path} if len(codes) > _FEW else {"units": codes or [""]}
 
 
 def _listed(row: Any) -> Listed:

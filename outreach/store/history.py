@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from outreach.domain.scope import Scope
+from outreach.store import unit_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ def archive(
     values = {"run": run, "after": after, "limit": limit, "before": before, "now": now}
     if connection.execute(_BEGUN, values).first() is None:
         return None
+    unit_counts.forget(connection, run)
     until = connection.execute(_UNTIL, values).scalar_one()
     if until is None:
         return Slice(0, after)

@@ -300,6 +300,10 @@ deliveries = Table(
         "shared_with",
         postgresql_where=text("shared_with IS NOT NULL"),
     ),
+    # For pages of few units, and of reasons few have. Neither is in the way of a HOT update: claim and record change no
+    # unit, and what is sent has no reason before and after.
+    Index("ix_deliveries_unit", "run_id", "unit_code"),
+    Index("ix_deliveries_reason", "run_id", "reason", postgresql_where=text("reason IS NOT NULL")),
     postgresql_with={
         "fillfactor": "80",
         "autovacuum_vacuum_scale_factor": "0.02",
@@ -602,28 +606,49 @@ error_counts = Table(
     postgresql_with={"fillfactor": "50"},
 )
 
-archived_counts = Table(
-    "archived_counts",
+
+def _counted_by_unit(name: str) -> Table:
+    """What deliveries of a run come to, by unit ("" for none), state and the provider's code."""
+    return Table(
+        name,
+        metadata,
+        Column("run_id", BigInteger, primary_key=True),
+        Column("unit_code", Text, primary_key=True),
+        Column("channel", Text, primary_key=True),
+        Column("account", Text, primary_key=True),
+        Column("state", Text, primary_key=True),
+        Column("reason", Text, primary_key=True),
+        Column("code", Text, primary_key=True),
+        Column("n", BigInteger, nullable=False),
+    )
+
+
+def _audience_by_units(name: str) -> Table:
+    """The people (or cases) of a run by the units their deliveries stand in: one, for all but those who moved."""
+    return Table(
+        name,
+        metadata,
+        Column("run_id", BigInteger, primary_key=True),
+        Column("units", ARRAY(Text), primary_key=True),
+        Column("n", BigInteger, nullable=False),
+    )
+
+
+# Of deliveries that are there: sums of large runs, made now and then (`outreach.store.unit_counts`).
+summed_counts = _counted_by_unit("summed_counts")
+summed_audiences = _audience_by_units("summed_audiences")
+summed_runs = Table(
+    "summed_runs",
     metadata,
-    # What the deliveries of archived runs come to, by unit ("" for none), state and the provider's code.
     Column("run_id", BigInteger, primary_key=True),
-    Column("unit_code", Text, primary_key=True),
-    Column("channel", Text, primary_key=True),
-    Column("account", Text, primary_key=True),
-    Column("state", Text, primary_key=True),
-    Column("reason", Text, primary_key=True),
-    Column("code", Text, primary_key=True),
-    Column("n", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    # What the counters said at that moment.
+    Column("seen", Text),
 )
 
-archived_audiences = Table(
-    "archived_audiences",
-    metadata,
-    # The people (or cases) of archived runs, by the units their deliveries stood in: one, for all but those who moved.
-    Column("run_id", BigInteger, primary_key=True),
-    Column("units", ARRAY(Text), primary_key=True),
-    Column("n", BigInteger, nullable=False),
-)
+# Of deliveries that are gone (`outreach.store.history`).
+archived_counts = _counted_by_unit("archived_counts")
+archived_audiences = _audience_by_units("archived_audiences")
 
 archived_people = Table(
     "archived_people",

@@ -23,8 +23,14 @@ def long_ago(world: World) -> World:
     world.launch(CAMPAIGN.replace("2025-01-01", "2020-01-01"))
     world.plan()
     with world.engine.begin() as connection:
-        connection.execute(text("UPDATE deliveries SET state = 'delivered', proved = true, address_id = NULL WHERE recipient_id = 1"))
-        connection.execute(text("UPDATE deliveries SET state = 'failed', reason = 'rejected', address_id = NULL WHERE recipient_id = 2"))
+        connection.execute(
+            text("UPDATE deliveries SET state = 'delivered', proved = true, address_id = NULL WHERE recipient_id = 1")
+        )
+        connection.execute(
+            text(
+                "UPDATE deliveries SET state = 'failed', reason = 'rejected', address_id = NULL WHERE recipient_id = 2"
+            )
+        )
         connection.execute(text("DELETE FROM run_counts"))
         connection.execute(
             text(

@@ -17,13 +17,13 @@ from outreach.domain.states import DeliveryState
 from outreach.planning import actions
 from outreach.planning.cascade import cascade_due
 from outreach.reach import archiving
-from outreach.reach.counting import catch_up_all
+from outreach.reach.counting import catch_up_all, sum_up_all
 from outreach.reach.listing import export_csv, list_deliveries
 from outreach.reach.report import By
 from outreach.reach.status import status
 from outreach.reach.visits import record, undo
 from outreach.receipts.receiver import Receiver
-from outreach.store import history
+from outreach.store import history, unit_counts
 from outreach.store.deliveries import advance_where
 from outreach.store.explorer import Wanted
 from tests.reach.reach_world import OFFICER, RURAL, URBAN, ReachWorld, campaign, message
@@ -137,6 +137,19 @@ def test_every_count_and_report_stays_as_it_was(land: ReachWorld, seed: int) -> 
     assert archive(land) == archiving.Done(3, gone)
     assert land.rows("d.recipient_kind = 'contact'") == []
     assert told(land) == before
+
+
+def test_a_run_that_was_summed_up_by_unit_says_the_same_when_it_is_archived(
+    land: ReachWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past(land)
+    end(land)
+    before = told(land)
+    monkeypatch.setattr(unit_counts, "LARGE", 1)
+    monkeypatch.setattr(unit_counts, "FEW", 0)
+    assert sum_up_all(land.engine, land.clock) == 3
+    assert told(land) == before
+    assert sum(slices(land, one.run) for one in old(land)) > 20
 
 
 @pytest.mark.parametrize("seed", range(2))
