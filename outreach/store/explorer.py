@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel, RecipientKind
+from outreach.store import unit_counts
 
 _STREAMED = 1000
 """Rows the server hands over at a time: what a stream keeps in memory."""
@@ -55,22 +56,37 @@ class Listed:
     key_version: int | None
 
 
-_LIST = """
+_COLUMNS = """
     SELECT d.run_id, d.id, r.message, d.recipient_kind, d.recipient_id, d.unit_code, d.subject_id, d.channel, d.state,
         d.reason, d.code, d.account, d.attempt, d.generation, d.due_at, d.next_attempt_at, d.sent_at, d.proved,
         CASE WHEN d.recipient_kind = 'station' THEN s.name
             WHEN c.erased_at IS NULL AND (:path = '' OR starts_with(h.path, :path)) THEN c.full_name END AS name,
         CASE WHEN c.erased_at IS NULL AND (:path = '' OR starts_with(h.path, :path)) THEN a.value END AS sealed,
         a.key_version
-    FROM deliveries d
+"""
+_NAMED = """
     JOIN runs r ON r.id = d.run_id
     LEFT JOIN units u ON u.code = d.unit_code
     LEFT JOIN stations s ON d.recipient_kind = 'station' AND s.id = d.recipient_id
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
     LEFT JOIN units h ON h.code = c.unit_code
     LEFT JOIN addresses a ON a.id = d.address_id
-    WHERE d.run_id = ANY(CAST(:runs AS bigint[])) AND (d.run_id, d.id) > (:run, :delivery)
+    WHERE (d.run_id, d.id) > (:run, :delivery) AND d.run_id = ANY(CAST(:runs AS bigint[]))
 """
+_LIST = f"{_COLUMNS} FROM deliveries d {_NAMED}"
+_LIST_PLACES = f"""
+    {_COLUMNS}
+    FROM (
+        SELECT s.run_id, i.id FROM summed_places s CROSS JOIN LATERAL unnest(s.ids) AS i(id)
+        WHERE s.run_id = ANY(CAST(:runs AS bigint[])) AND s.unit_code = ANY(CAST(:units AS text[]))
+        UNION ALL
+        SELECT n.run_id, n.id FROM summed_runs s JOIN deliveries n ON n.run_id = s.run_id AND n.id > s.last_id
+        WHERE s.run_id = ANY(CAST(:runs AS bigint[])) AND n.unit_code = ANY(CAST(:units AS text[]))
+        ORDER BY 1, 2
+    ) p CROSS JOIN LATERAL (SELECT * FROM deliveries o WHERE o.run_id = p.run_id AND o.id = p.id OFFSET 0) d
+    {_NAMED}
+"""
+"""Of few units in summed up runs: one by one, however many the planner may expect."""
 _NARROWED = {
     "state": "AND d.state = :state",
     "channel": "AND d.channel = :channel",
@@ -79,8 +95,9 @@ _NARROWED = {
     "units": "AND d.unit_code = ANY(CAST(:units AS text[]))",
     "below": "AND starts_with(u.path, :below)",
 }
+_ORDER = "ORDER BY d.run_id, d.id"
 _FEW = 20
-"""Units whose deliveries are looked up by unit; of more of them enough are found in the order of ids."""
+"""Units whose deliveries are looked up one by one; of more of them enough are found in the order of ids."""
 
 _RUNS = text(
     """
@@ -97,9 +114,15 @@ _UNITS = text("SELECT code FROM units WHERE starts_with(path, :path) LIMIT :limi
 
 def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, scope: Scope) -> list[Listed]:
     """At most `limit` deliveries of a campaign; the key of the last one is where the next page begins."""
-    statement, values = _query(connection, campaign, wanted, scope)
-    rows = connection.execute(text(statement + " LIMIT :limit"), {**values, "limit": limit})
-    return [_listed(row) for row in rows]
+    values, narrowed = _query(connection, campaign, wanted, scope)
+    places = unit_counts.summed_of(connection, values["runs"]) if "units" in values else []
+    others = sorted(set(values["runs"]) - set(places))
+    found: list[Listed] = []
+    for form, runs in ((_LIST, others), (_LIST_PLACES, places)):
+        if runs:
+            query = text(f"{form} {narrowed} {_ORDER} LIMIT :limit")
+            found += map(_listed, connection.execute(query, {**values, "runs": runs, "limit": limit}))
+    return sorted(found, key=lambda one: (one.run, one.delivery))[:limit]
 
 
 def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scope) -> Iterator[Listed]:
@@ -107,14 +130,14 @@ def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scop
 
     The connection belongs to the stream until it is exhausted.
     """
-    statement, values = _query(connection, campaign, wanted, scope)
+    values, narrowed = _query(connection, campaign, wanted, scope)
     options = {"stream_results": True, "yield_per": _STREAMED}
-    for row in connection.execute(text(statement), values, execution_options=options):
+    for row in connection.execute(text(f"{_LIST} {narrowed} {_ORDER}"), values, execution_options=options):
         yield _listed(row)
 
 
-def _query(connection: Connection, campaign: str, wanted: Wanted, scope: Scope) -> tuple[str, dict[str, Any]]:
-    """The query, narrowed by what the counts know already: a few rows of a million are not looked for one by one."""
+def _query(connection: Connection, campaign: str, wanted: Wanted, scope: Scope) -> tuple[dict[str, Any], str]:
+    """Values and conditions, narrowed by what the counts know: few of a million are not looked for one by one."""
     run, delivery = wanted.after
     state, channel = str(wanted.state or ""), str(wanted.channel or "")
     runs = _runs(connection, campaign, run, wanted.message, state, channel)
@@ -125,7 +148,7 @@ def _query(connection: Connection, campaign: str, wanted: Wanted, scope: Scope) 
     }  # fmt: skip
     chosen = {name: value for name, value in given.items() if value}
     values = {"path": scope.path, "runs": runs, "run": run, "delivery": delivery, **chosen}
-    return " ".join([_LIST, *(_NARROWED[name] for name in chosen), "ORDER BY d.run_id, d.id"]), values
+    return values, " ".join(_NARROWED[name] for name in chosen)
 
 
 def _runs(connection: Connection, campaign: str, after: int, message: str, state: str, channel: str) -> list[int]:

@@ -300,9 +300,7 @@ deliveries = Table(
         "shared_with",
         postgresql_where=text("shared_with IS NOT NULL"),
     ),
-    # For pages of few units, and of reasons few have. Neither is in the way of a HOT update: claim and record change no
-    # unit, and what is sent has no reason before and after.
-    Index("ix_deliveries_unit", "run_id", "unit_code"),
+    # For pages of a reason few have. It costs the sending nothing: what is claimed and accepted has no reason.
     Index("ix_deliveries_reason", "run_id", "reason", postgresql_where=text("reason IS NOT NULL")),
     postgresql_with={
         "fillfactor": "80",
@@ -642,8 +640,17 @@ summed_runs = Table(
     metadata,
     Column("run_id", BigInteger, primary_key=True),
     Column("at", Moment, nullable=False),
-    # What the counters said at that moment.
+    # The newest delivery that was there, and what the counters said.
+    Column("last_id", BigInteger),
     Column("seen", Text),
+)
+summed_places = Table(
+    "summed_places",
+    metadata,
+    # The deliveries of a unit, in order: an index that costs the sending nothing.
+    Column("run_id", BigInteger, primary_key=True),
+    Column("unit_code", Text, primary_key=True),
+    Column("ids", ARRAY(BigInteger), nullable=False),
 )
 
 # Of deliveries that are gone (`outreach.store.history`).

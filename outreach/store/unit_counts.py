@@ -1,7 +1,8 @@
-"""What a subtree's deliveries come to: from its rows where they are few, else from sums by unit, and from the archive.
+"""What a subtree's deliveries come to: from the rows of small runs, from sums by unit of large ones, from the archive.
 
-Who sees everything is told by `run_counts`. A commune's rows are found by their unit. Those of a province are too many
-to be counted for a page: of a large run they are summed up now and then (`summed_runs` says when), a little behind.
+Who sees everything is told by `run_counts`. Of a subtree nothing is counted while messages are sent, which would make
+that slower: a large run is summed up now and then (`summed_runs` says when), a little behind. The same look takes down
+which deliveries each unit has, for pages of them: an index on units would cost every message two entries more.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ from sqlalchemy import Connection, text
 
 from outreach.domain.scope import Scope
 
-LARGE = 20_000
+LARGE = 10_000
 """People of a run from which on it is summed up by unit."""
-FEW = 20
-"""Units whose rows are looked at whatever the run's size."""
 _AGAIN = timedelta(minutes=5)
 """How old the sums of a run may be in which things go on; those of one that is done are mended at the next look."""
 
@@ -85,10 +84,15 @@ def people(connection: Connection, run_ids: Sequence[int], *, scope: Scope) -> d
     return {row.run_id: int(row.n) for row in rows}
 
 
+def summed_of(connection: Connection, run_ids: Sequence[int]) -> list[int]:
+    """Those of the runs that are summed up."""
+    return list(connection.execute(_SUMMED, {"ids": list(run_ids)}).scalars())
+
+
 def _values(connection: Connection, run_ids: Sequence[int], scope: Scope) -> dict[str, list[int] | list[str]]:
     units = list(connection.execute(_UNITS, {"path": scope.path}).scalars())
     ids = list(run_ids)
-    summed = [] if len(units) <= FEW else list(connection.execute(_SUMMED, {"ids": ids}).scalars())
+    summed = summed_of(connection, ids)
     return {"units": units, "ids": ids, "summed": summed, "looked": sorted(set(ids) - set(summed))}
 
 
@@ -130,8 +134,14 @@ people AS (
         SELECT array_agg(DISTINCT unit_code) AS units FROM deliveries
         WHERE run_id = :run AND recipient_kind = 'contact' AND unit_code IS NOT NULL GROUP BY recipient_id, subject_id
     ) each GROUP BY units
+),
+places AS (
+    INSERT INTO summed_places (run_id, unit_code, ids)
+    SELECT :run, unit_code, array_agg(id ORDER BY id) FROM deliveries
+    WHERE run_id = :run AND unit_code IS NOT NULL GROUP BY unit_code
 )
-INSERT INTO summed_runs (run_id, at, seen) SELECT r.id, :now, ({_SEEN}) FROM runs r WHERE r.id = :run
+INSERT INTO summed_runs (run_id, at, last_id, seen)
+SELECT r.id, :now, (SELECT max(d.id) FROM deliveries d WHERE d.run_id = r.id), ({_SEEN}) FROM runs r WHERE r.id = :run
 """
 )
 """One statement, so that sums and counters are of one moment."""
@@ -147,7 +157,7 @@ def sum_up(connection: Connection, run: int, now: datetime) -> None:
 def forget(connection: Connection, run: int) -> bool:
     """Drop a run's sums, and let nobody else sum it up until the transaction ends; False where it is archived."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('units ' || :run, 0))"), {"run": str(run)})
-    for table in ("summed_counts", "summed_audiences", "summed_runs"):
+    for table in ("summed_counts", "summed_audiences", "summed_places", "summed_runs"):
         connection.execute(text(f"DELETE FROM {table} WHERE run_id = :run"), {"run": run})
     query = text("SELECT archived_at IS NULL FROM runs WHERE id = :run")
     return bool(connection.execute(query, {"run": run}).scalar_one())

@@ -9,7 +9,8 @@ import pytest
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel
-from outreach.store import explorer
+from outreach.reach.counting import sum_up_all
+from outreach.store import explorer, unit_counts
 from outreach.store.explorer import Listed, Wanted
 from tests.reach.reach_world import OFFICER, ReachWorld
 from tests.reach.test_archiving import past
@@ -32,12 +33,14 @@ def pages(land: ReachWorld, wanted: Wanted, scope: Scope) -> list[Listed]:
 
 
 @pytest.mark.parametrize("few", [0, 20])
+@pytest.mark.parametrize("summed", [True, False])
 @pytest.mark.parametrize("scope", [EVERYTHING, PROVINCE, OFFICER], ids=["everything", "province", "commune"])
 def test_every_combination_of_filters_finds_its_deliveries_in_order(
-    land: ReachWorld, monkeypatch: pytest.MonkeyPatch, scope: Scope, few: int
+    land: ReachWorld, monkeypatch: pytest.MonkeyPatch, scope: Scope, few: int, summed: bool
 ) -> None:
     monkeypatch.setattr(explorer, "_FEW", few)
-    past(land, 3)
+    monkeypatch.setattr(unit_counts, "LARGE", 1 if summed else 1000)
+    past(land, 3, at_first=lambda: sum_up_all(land.engine, land.clock))
     whole = pages(land, Wanted(), scope)
     paths = {None: "", "01": "01/", "00454": "01/00454/", "00004": "01/00004/"}
     own = [row for row in land.rows() if scope.everything or paths[row.unit_code].startswith(scope.path)]

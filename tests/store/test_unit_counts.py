@@ -20,9 +20,8 @@ PROVINCE = Scope("01/", "province@demo.vn")
 
 @pytest.fixture
 def land(engine: Engine, keys: KeyRing, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> ReachWorld:
-    """Three in a province, one without a unit; a run of one is large, and a province of two communes is wide."""
+    """Three in a province, one without a unit; a run of one is large."""
     monkeypatch.setattr(unit_counts, "LARGE", 1)
-    monkeypatch.setattr(unit_counts, "FEW", 2)
     world = ReachWorld(engine, keys, clock)
     for name, unit in (("An", RURAL), ("Bình", RURAL), ("Chi", URBAN), ("Dung", None)):
         world.person(name, phone=f"+8491234567{len(world.people)}", unit=unit)
@@ -50,9 +49,9 @@ def test_a_province_is_told_from_sums_what_its_rows_say(land: ReachWorld) -> Non
     assert seen(land) == by_rows
 
 
-def test_a_commune_is_told_from_its_rows_at_any_moment(land: ReachWorld) -> None:
-    sum_up_all(land.engine, land.clock)
+def test_a_commune_is_told_its_own_sums(land: ReachWorld) -> None:
     land.becomes(DeliveryState.DELIVERED, "c.full_name = 'An'")
+    sum_up_all(land.engine, land.clock)
     counted, people = seen(land, Scope("01/00454/", "officer@demo.vn"))
     assert counted == {("sms", "planned", ""): 1, ("sms", "delivered", ""): 1}
     assert list(people.values()) == [2]

@@ -21,8 +21,16 @@ def upgrade() -> None:
         "summed_runs",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=True),
         sa.Column("seen", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", name="pk_summed_runs"),
+    )
+    op.create_table(
+        "summed_places",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("unit_code", sa.Text(), nullable=False),
+        sa.Column("ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "unit_code", name="pk_summed_places"),
     )
     op.create_table(
         "archived_people",
@@ -35,7 +43,6 @@ def upgrade() -> None:
         sa.Column("proved_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "contact_id", "channel", name="pk_archived_people"),
     )
-    op.create_index("ix_deliveries_unit", "deliveries", ["run_id", "unit_code"])
     op.create_index(
         "ix_deliveries_reason", "deliveries", ["run_id", "reason"], postgresql_where=sa.text("reason IS NOT NULL")
     )
@@ -60,9 +67,9 @@ def _by_unit(prefix: str) -> None:
 
 def downgrade() -> None:
     """Take back; what was archived stays counted in run_counts only."""
-    for name in ("ix_deliveries_reason", "ix_deliveries_unit"):
-        op.drop_index(name, table_name="deliveries")
+    op.drop_index("ix_deliveries_reason", table_name="deliveries")
     op.drop_table("archived_people")
+    op.drop_table("summed_places")
     op.drop_table("summed_runs")
     for prefix in ("archived", "summed"):
         op.drop_table(f"{prefix}_audiences")
