@@ -125,8 +125,8 @@ def _archived(found: Archived) -> Iterable[str]:
     yield ""
     rate = found.deliveries / found.seconds
     yield f"{found.deliveries:,} deliveries of a run became counts in {found.seconds:.0f} s ({rate:,.0f}/s), the"
-    yield f"longest slice in {_ms(found.longest)} ms. Status and all reports of its campaign say the same before and after."
-    yield "Stored, with indexes; what deliveries leave is used again by the next ones:"
+    yield f"longest slice in {_ms(found.longest)} ms. Status and all reports of its campaign say the same before and"
+    yield "after. Stored, with indexes; what deliveries leave is used again by the next ones:"
     yield ""
     rows = [(name, f"{found.before[name] / 2**20:,.1f}", f"{found.after[name] / 2**20:,.1f}") for name in found.before]
     yield from _table(("MiB", "before", "after"), rows)
