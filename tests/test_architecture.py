@@ -109,7 +109,6 @@ ENGINE_ONLY: Mapping[str, str] = {
     "moves.lend": "deliveries move between accounts: works for all; gives a number",
     "moves.waiting": "how many deliveries wait at accounts; gives no person",
     "people_plans.plan_people": "planning works for all; whom a message is for was settled by `audiences.gather`",
-    "reach.tallies": "counts of the people `reach.gather_people` took, which is scoped",
     "reach.guided_of": "counts of a target's own part of the tree; gives no person",
     "reach.delivered_of": "counts of a target's own part of the tree; gives no person",
     "reach_counts.behind": "which campaigns have something to count; gives no person",

@@ -136,14 +136,15 @@ _BY_DELIVERY = """
         SELECT key, contact_id, bool_or(proved) AS proved FROM (
             SELECT {key} AS key, d.recipient_id AS contact_id,
                 d.proved OR coalesce(l.proved OR a.proved > 0, false) AS proved
-            FROM runs r JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact'
+            FROM {narrowed} runs r JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' {theirs}
             LEFT JOIN deliveries l ON d.state = 'suppressed' AND l.run_id = d.run_id AND l.recipient_kind = 'contact'
                 AND l.recipient_id = d.shared_with AND l.channel = d.channel AND l.subject_id = 0
             LEFT JOIN archived_people a ON d.state = 'suppressed' AND r.archived_at IS NOT NULL AND a.run_id = d.run_id
                 AND a.contact_id = d.shared_with AND a.channel = d.channel
             WHERE r.campaign = :campaign
             UNION ALL
-            SELECT {key}, d.contact_id, d.proved_at IS NOT NULL FROM runs r JOIN archived_people d ON d.run_id = r.id
+            SELECT {key}, d.contact_id, d.proved_at IS NOT NULL
+            FROM {narrowed} runs r JOIN archived_people d ON d.run_id = r.id {theirs_archived}
             WHERE r.campaign = :campaign AND r.archived_at IS NOT NULL
         ) d GROUP BY key, contact_id
     )
@@ -155,15 +156,25 @@ _BY_DELIVERY = """
 """
 
 
-def tallies(connection: Connection, campaign: str, by: Grouping) -> list[Tally]:
-    """Count the gathered people by unit and by segment, channel or message; "" is no segment."""
+_WHOLE = {"narrowed": "", "theirs": "", "theirs_archived": ""}
+_NARROW = {
+    "narrowed": "reach_people w CROSS JOIN",
+    "theirs": "AND d.recipient_id = w.contact_id",
+    "theirs_archived": "AND d.contact_id = w.contact_id",
+}
+"""Of a subtree the deliveries of its people are looked up, instead of all being counted first."""
+
+
+def tallies(connection: Connection, campaign: str, by: Grouping, *, scope: Scope) -> list[Tally]:
+    """Count the people gathered in `scope` by unit and by segment, channel or message; "" is no segment."""
+    form = _WHOLE if scope.everything else _NARROW
     match by:
         case Grouping.SEGMENT:
             statement = _BY_SEGMENT
         case Grouping.CHANNEL:
-            statement = _BY_DELIVERY.format(key="d.channel", first="p.channel")
+            statement = _BY_DELIVERY.format(key="d.channel", first="p.channel", **form)
         case Grouping.MESSAGE:
-            statement = _BY_DELIVERY.format(key="r.message", first="f.message")
+            statement = _BY_DELIVERY.format(key="r.message", first="f.message", **form)
     values = {"campaign": campaign} if by in (Grouping.CHANNEL, Grouping.MESSAGE) else {}
     rows = connection.execute(text(statement), values)
     return [Tally(row.key, row.unit_code, row.audience, row.measured, row.first) for row in rows]
