@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -30,7 +31,7 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog="Example: outreach archive --dry-run; then: outreach archive thu-2024 --export /srv/luu-tru")
 def archive(
     context: typer.Context,
-    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Only this campaign. Left out: all.")] = "",
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="Only this campaign. Left out: all.")] = "",
     older: Annotated[
         int | None,
         typer.Option(
@@ -62,7 +63,10 @@ def archive(
     done = archiving.Done(0, 0)
     if old and not dry_run:
         kept = "" if export is None else f" (first written to {export})"
-        ask(f"Archive {deliveries:,} deliveries of {len(old):,} runs{kept}? They cannot be had back.", yes=yes)
+        what = f"{deliveries:,} deliveries of {len(old):,} runs{kept}"
+        if not yes and not sys.stdin.isatty():
+            raise OutreachError(f"this would archive {what}, for good; nothing was done. If that is meant: --yes")
+        ask(f"Archive {what}? They cannot be had back.", yes=yes)
         written = [] if export is None else _export(session, old, export)
         with progress("deliveries") as told:
             done = archiving.archive(runtime.engine, runtime.clock, old, days=days, who=acting(who), told=told)

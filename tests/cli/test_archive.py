@@ -101,6 +101,12 @@ def test_a_wrong_wish_archives_nothing(outreach: Commands, long_ago: World, word
     assert left(long_ago) == 2
 
 
+def test_without_a_terminal_nothing_goes_that_was_not_agreed_to(outreach: Commands, long_ago: World) -> None:
+    said = outreach("archive")
+    assert (said.status, left(long_ago)) == (1, 2)
+    assert "--yes" in said.err
+
+
 def test_where_the_setting_says_never_it_is_done_by_hand_only(outreach: Commands, long_ago: World) -> None:
     never = outreach.changed(archive_after_days=0)
     assert never("archive", "--yes").status == 1
