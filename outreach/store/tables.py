@@ -300,8 +300,8 @@ deliveries = Table(
         "shared_with",
         postgresql_where=text("shared_with IS NOT NULL"),
     ),
-    # For pages of a reason few have. It costs the sending nothing: what is claimed and accepted has no reason.
-    Index("ix_deliveries_reason", "run_id", "reason", postgresql_where=text("reason IS NOT NULL")),
+    # For pages of a reason, in order. It costs the sending nothing: what is claimed and accepted has no reason.
+    Index("ix_deliveries_reason", "run_id", "reason", "id", postgresql_where=text("reason IS NOT NULL")),
     postgresql_with={
         "fillfactor": "80",
         "autovacuum_vacuum_scale_factor": "0.02",

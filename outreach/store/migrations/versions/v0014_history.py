@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "contact_id", "channel", name="pk_archived_people"),
     )
     op.create_index(
-        "ix_deliveries_reason", "deliveries", ["run_id", "reason"], postgresql_where=sa.text("reason IS NOT NULL")
+        "ix_deliveries_reason", "deliveries", ["run_id", "reason", "id"], postgresql_where=sa.text("reason IS NOT NULL")
     )
 
 
