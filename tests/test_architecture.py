@@ -19,6 +19,7 @@ PEOPLE = frozenset(
     {
         *("addresses", "case_reminders", "cases", "consents", "contact_ledger", "contacts", "deliveries", "reached"),
         *(
+            "archived_people",
             "arrivals",
             "bounces",
             "campaign_people",
@@ -95,6 +96,9 @@ ENGINE_ONLY: Mapping[str, str] = {
     "joins.use": "the unguessable token of an invitation is the permission",
     "joins.with_phone": "whose the phone number of an event is: works for all",
     "joins.withdrew": "writes what contacts took back; reads none",
+    "unit_counts.sum_up": "sums of all units at once; gives nothing",
+    "history.archive": "retention; gives a number",
+    "history.old_runs": "which runs retention is about; gives no person",
     "health.bound_to_nobody": "how many addresses belong to accounts that are gone; gives no person",
     "inbound.keep": "what a citizen writes is kept, whoever they are; gives nothing",
     "inbound.purge": "retention; gives a number",
@@ -105,7 +109,6 @@ ENGINE_ONLY: Mapping[str, str] = {
     "moves.lend": "deliveries move between accounts: works for all; gives a number",
     "moves.waiting": "how many deliveries wait at accounts; gives no person",
     "people_plans.plan_people": "planning works for all; whom a message is for was settled by `audiences.gather`",
-    "reach.tallies": "counts of the people `reach.gather_people` took, which is scoped",
     "reach.guided_of": "counts of a target's own part of the tree; gives no person",
     "reach.delivered_of": "counts of a target's own part of the tree; gives no person",
     "reach_counts.behind": "which campaigns have something to count; gives no person",
