@@ -1,0 +1,166 @@
+"""Pause, resume and cancel by real workers: from the command's return on, the provider hears nothing more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from outreach.planning import actions
+from outreach.planning.forecast import forecast
+from outreach.settings import PROJECT
+from outreach.store.versions import read_version
+from tests.chaos.fleet import CHILDREN, WORKERS, Fleet, campaign, esms, fleet, mail, pass_by, twilio
+from tests.processes import Sandbox, wait_for
+
+pytestmark = pytest.mark.slow
+ALLOWED = 2.0
+"""Seconds after the command's return in which something may still arrive."""
+WATCHED = 5.0
+Started = Callable[..., AbstractContextManager[Fleet]]
+
+
+@pytest.fixture
+def start(
+    engine: Engine, database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Started]:
+    yield partial(fleet, engine, database_url, redis_url, tmp_path, monkeypatch)
+
+
+def accounts(box: Sandbox) -> str:
+    return twilio(box, "300/s") + esms(box, "100/s") + mail(box, "100/s")
+
+
+def command(site: Fleet, *words: str) -> datetime:
+    """Run a command as an officer does; returns when it had returned."""
+    done = subprocess.run(
+        [sys.executable, "-m", "outreach", "campaign", *words], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return datetime.now(UTC)
+
+
+def latest(site: Fleet, since: datetime) -> float:
+    """Seconds after `since` of the last message; 0 where there was none."""
+    last = max(one.moment for one in site.tail.accepted())
+    return max(0.0, (last - since).total_seconds())
+
+
+def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(start: Started) -> None:
+    people, found = 3000, []
+    with start(accounts, "--latency", "smtp=3s", "--latency", "esms=3s") as site:
+        site.populate(people, mailboxes=True)
+        site.world.launch(campaign("dot-lon", channels=("sms", "email")))
+        for _ in range(2):
+            before = Counter(one.provider for one in site.tail.accepted())
+
+            def all_go_on(before: Counter[str] = before) -> bool:
+                now = Counter(one.provider for one in site.tail.accepted())
+                return now["smtp"] >= before["smtp"] + 8 and now["twilio"] >= before["twilio"] + 200 and (
+                    now["esms"] >= before["esms"] + 20
+                )  # fmt: skip
+
+            wait_for("every account at work", all_go_on, seconds=60)
+            stopped = command(site, "pause", "dot-lon", "--as", "staff@demo.vn")
+            pass_by(WATCHED)
+            found.append(latest(site, stopped))
+            standing = len(site.tail.accepted())
+            pass_by(1)
+            assert len(site.tail.accepted()) == standing
+            command(site, "resume", "dot-lon", "--as", "staff@demo.vn")
+        site.faults()  # nobody is slow any more
+        wait_for("the rest", lambda: len(site.tail.accepted()) >= 2 * people, seconds=90)
+        wait_for("all of it on record", lambda: site.waiting("dot-lon") == 0, seconds=60)
+        reached = Counter((one.channel, one.to) for one in site.tail.accepted())
+    print(f"\nthe last message {', '.join(f'{one:.2f}' for one in found)} s after the pause")
+    assert max(found) <= ALLOWED
+    assert len(reached) == 2 * people
+    assert set(reached.values()) == {1}, "each person once"
+
+
+def test_after_a_cancel_nothing_leaves_and_nothing_stays_planned(start: Started) -> None:
+    with start(accounts, "--latency", "smtp=3s", "--latency", "esms=3s") as site:
+        site.populate(3000, mailboxes=True)
+        site.world.launch(campaign("dot-lon", channels=("sms", "email")))
+        wait_for(
+            "every account at work",
+            lambda: {one.provider for one in site.tail.accepted()} == {"twilio", "esms", "smtp"},
+            seconds=60,
+        )
+        stopped = command(site, "cancel", "dot-lon", "--as", "staff@demo.vn", "--yes")
+        pass_by(WATCHED)
+        late = latest(site, stopped)
+        wait_for("the last to be settled", lambda: site.waiting("dot-lon") == 0, seconds=30)
+        counts = site.counts()
+    print(f"\nthe last message {late:.2f} s after the cancel; {dict(counts)}")
+    assert late <= ALLOWED
+    assert counts["cancelled"] > 0
+    assert site.world.counts_agree()
+
+
+def planning(site: Fleet) -> str:
+    """How the newest run stands: "" before there is one."""
+    with site.engine.connect() as connection:
+        return str(connection.execute(text("SELECT state FROM runs ORDER BY id DESC LIMIT 1")).scalar() or "")
+
+
+def test_a_cancel_that_races_with_planning_leaves_nothing_planned(start: Started) -> None:
+    people, times = 50_000, 10
+    met: Counter[str] = Counter()
+    with start(lambda box: twilio(box, "100/s")) as site:
+        site.populate(people)
+        engine, clock = site.engine, site.world.clock
+        slugs = [f"dot-{number}" for number in range(times)]
+        for slug in slugs:
+            site.world.load(campaign(slug))
+            actions.submit(engine, slug, who="staff@demo.vn")
+        with engine.connect() as connection:
+            frozen = read_version(connection, slugs[0], 1, 0)
+        figures = forecast(engine, frozen, site.world.accounts, clock.now())
+        late = []
+        for number, slug in enumerate(slugs):
+            actions.approve(engine, slug, figures, n=1, who="leader@demo.vn")
+            prepared = actions.prepare_launch(engine, slug, clock, starting=None)
+            actions.launch(engine, prepared, clock, who="staff@demo.vn")
+            runs_before = number
+            wait_for("its run", lambda n=runs_before: run_count(site) > n, seconds=30)  # type: ignore[misc]
+            pass_by(0.2 * number)
+            met[planning(site)] += 1
+            actions.cancel(engine, slug, clock, who="staff@demo.vn")
+            late.append((slug, datetime.now(UTC)))
+            assert unsent(site, slug) <= CHILDREN * len(WORKERS) * 100, "what was claimed and is given back"
+        pass_by(ALLOWED)
+        wait_for("what was on its way", lambda: all(site.waiting(slug) == 0 for slug in slugs), seconds=30)
+        for slug, returned in late:
+            last = max((one.moment for one in site.sent(slug)), default=returned)
+            assert (last - returned).total_seconds() <= ALLOWED
+        assert site.world.counts_agree()
+    print(f"\nthe runs it met: {dict(met)}")
+    assert met["scheduled"] >= 3, "it raced with the planning"
+
+
+def run_count(site: Fleet) -> int:
+    with site.engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM runs")).scalar_one())
+
+
+def unsent(site: Fleet, slug: str) -> int:
+    """Deliveries that are planned; a chunk on its way is given back within a moment, and swept."""
+    with site.engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT count(*) FROM deliveries d JOIN runs r ON r.id = d.run_id"
+                " WHERE r.campaign = :slug AND d.state = 'planned'"
+            ),
+            {"slug": slug},
+        )
+        return int(found.scalar_one())
