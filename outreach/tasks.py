@@ -164,9 +164,7 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
         sending().confirming.work()
 
 
-def work_lane(
-    sending: Sending, hints: Hints, account: str, lane: Lane, *, helping: bool = False
-) -> Drained | None:  # fmt: skip
+def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane, *, helping: bool = False) -> Drained | None:
     """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone.
 
     One child is at work for an account and lane; it calls helpers where tokens are left over, and those wait behind

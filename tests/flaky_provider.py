@@ -28,7 +28,7 @@ class Mood(Enum):
 class FlakyProvider:
     """`taken`: whom it has a message for, as often as it has one; `asked`: requests of any fate.
 
-    `taken_at`, `throttled_at` (0: never): when, by the monotonic clock. `latency`: seconds before a message is accepted.
+    `taken_at`, `throttled_at` (0: never): when, by the monotonic clock. `latency`: seconds before it says so.
     """
 
     port: int = 0

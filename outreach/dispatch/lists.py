@@ -29,9 +29,7 @@ def _deaf(error: SendError) -> None:
     """Of who does not want to hear."""
 
 
-async def send_all(
-    adapter: Adapter, messages: Sequence[Ready], hear: Ear = _deaf
-) -> list[Accepted | BaseException]:  # fmt: skip
+async def send_all(adapter: Adapter, messages: Sequence[Ready], hear: Ear = _deaf) -> list[Accepted | BaseException]:
     """Send a chunk; a result for each message, in its order. What fails for a list holds for each of it.
 
     `hear` is told of each error as soon as it comes; others of the chunk may still be on their way.

@@ -143,8 +143,8 @@ class Fleet(Site):
     def faults(self, **faults: object) -> None:
         """Put other faults in the place of those that are on."""
         headers = {"Content-Type": "application/json"}
-        request = Request(f"{self.box.http}/faults", json.dumps(faults).encode(), headers)  # noqa: S310
-        with urlopen(request, timeout=10) as answer:  # noqa: S310
+        request = Request(f"{self.box.http}/faults", json.dumps(faults).encode(), headers)
+        with urlopen(request, timeout=10) as answer:
             assert json.load(answer)["ok"]
 
     def wait_for_more(self) -> None:

@@ -114,15 +114,13 @@ def throttling() -> Iterator[FlakyProvider]:
 def test_one_answer_that_asks_for_patience_stops_every_worker_of_the_account(
     start: Started, throttling: FlakyProvider
 ) -> None:
-    asked_for, at_most_after = 4.0, 0.7
+    asked_for, at_most_after = 4.0, 1.0
     account = throttling.account("sms-main", "price = 350").replace("5000/s", "600/s")
     with start(lambda box: account) as site:
         site.populate(6000)
         throttling.latency = 0.3
         site.world.launch(campaign("dot-lon"))
-        wait_for("children at work", lambda: len(throttling.taken) > 800, seconds=60)
-        with site.engine.connect() as connection:
-            at_work = connection.execute(text("SELECT count(DISTINCT child_id) FROM deliveries")).scalar_one()
+        wait_for("more than one child at work", lambda: at_work(site) > 1, seconds=60)
         throttling.retry_after = asked_for
         throttling.mood = Mood.THROTTLING_ONCE
         wait_for("the one answer", lambda: throttling.throttled_at, seconds=20)
@@ -131,10 +129,17 @@ def test_one_answer_that_asks_for_patience_stops_every_worker_of_the_account(
         after = [taken - moment for taken in throttling.taken_at if taken >= moment]
     quiet = [one for one in after if at_most_after < one < asked_for]
     last = max((one for one in after if one < asked_for / 2), default=0.0)
-    print(f"\n{at_work} children; the last one {last:.2f} s after the answer; then from {min(o for o in after if o > 2):.2f} s on")
-    assert at_work > 1, "one child alone proves nothing"
+    first = min((one for one in after if one > asked_for / 2), default=0.0)
+    print(f"\nthe last one {last:.2f} s after the answer, the next after {first:.2f} s")
     assert quiet == []
     assert [one for one in after if one >= asked_for], "it goes on afterwards"
+
+
+def at_work(site: Fleet) -> int:
+    """How many children have messages on their way."""
+    with site.engine.connect() as connection:
+        found = connection.execute(text("SELECT count(DISTINCT child_id) FROM deliveries WHERE state = 'sending'"))
+        return int(found.scalar_one())
 
 
 @pytest.mark.parametrize("rate", [100, 400])
@@ -152,17 +157,34 @@ def test_a_slow_account_does_not_hold_up_another_ones_lane(start: Started, rate:
         pass_by(12, "both at work")
         quick = [one for one in site.tail.accepted(provider="twilio")[begins:] if one.moment >= start_of_it]
         slow = [one for one in site.tail.accepted(provider="esms") if one.moment >= start_of_it]
-        ends = max(one.moment for one in (*quick, *slow))
     per_second = len(quick) / 12
-    print(f"\nslow at {rate}/s: the other {per_second:.1f} a second, the slow one {len(slow) / 12:.1f}; {ends - start_of_it}")
+    print(f"\nslow at {rate}/s: the other {per_second:.1f} a second, the slow one {len(slow) / 12:.1f}")
     assert per_second >= 0.85 * RATE
     assert len(slow) >= 20, "the slow one was at work too"
+
+
+def cases(site: Fleet, count: int, people: int) -> None:
+    """Open cases of those whom the bulk run comes to last, due in a month."""
+    with site.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO cases (source, external_id, contact_id, title, state, due_at)"
+                " SELECT 'main', :name, id, 'Hộ tịch', 'open', :due FROM contacts WHERE external_id = :who"
+            ),
+            [
+                {
+                    "name": f"HS{number:03d}", "who": str(people - 1 - number),
+                    "due": site.world.clock.now() + timedelta(days=30),
+                }
+                for number in range(count)
+            ],
+        )  # fmt: skip
 
 
 def answer(site: Fleet, phone: str) -> None:
     """A citizen refuses."""
     form = f"phone=%2B{phone.removeprefix('+')}&text=TC".encode()
-    with urlopen(Request(f"{site.box.http}/citizen/sms", form), timeout=10) as told:  # noqa: S310
+    with urlopen(Request(f"{site.box.http}/citizen/sms", form), timeout=10) as told:
         assert told.status == 200
 
 
@@ -175,6 +197,7 @@ def test_a_reminder_and_a_reply_are_out_at_once_while_a_bulk_run_takes_minutes(s
     people, each = 50_000, 20
     with start(main_account(rate), "--latency", "twilio=200ms", web=True) as site:
         site.populate(people)
+        cases(site, each, people)
         site.world.launch(REMINDER)
         site.world.launch(campaign("dot-lon"))
         wait_for("the bulk run", lambda: len(site.tail.accepted()) > 2 * each + rate, seconds=90)
@@ -182,18 +205,11 @@ def test_a_reminder_and_a_reply_are_out_at_once_while_a_bulk_run_takes_minutes(s
         made: dict[str, float] = {}
         for number in range(each):
             answer(site, answering[number])
+            tomorrow = site.world.clock.now() + timedelta(days=1)
             with site.engine.begin() as connection:
-                made[f"HS{number:03d}"] = time.time()
-                connection.execute(
-                    text(
-                        "INSERT INTO cases (source, external_id, contact_id, title, state, due_at)"
-                        " SELECT 'main', :name, id, 'Hộ tịch', 'open', :due FROM contacts WHERE external_id = :who"
-                    ),
-                    {
-                        "name": f"HS{number:03d}", "who": str(people - 1 - number),
-                        "due": site.world.clock.now() + timedelta(days=1),
-                    },
-                )  # fmt: skip
+                moved = text("UPDATE cases SET due_at = :due WHERE external_id = :name")
+                connection.execute(moved, {"due": tomorrow, "name": f"HS{number:03d}"})
+            made[f"HS{number:03d}"] = time.time()
             pass_by(0.4)
         wait_for("the reminders", lambda: len(reminders(site)) == each, seconds=60)
         wait_for("the replies", lambda: len(replies(site, answering)) == each, seconds=60)
