@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from outreach.dispatch.drain import Drained
+from outreach.dispatch.drain import WORTH_HELP, Drained
 from outreach.domain.words import Lane
 from outreach.runtime import Sending
 
@@ -68,12 +68,14 @@ class Hints:
         self._client = client
 
     def drain(self, account: str, lane: Lane, *, helping: bool = False) -> bool:
-        """Hint a lane unless a hint is on its way, or a child at work; returns whether one was sent.
+        """Hint a lane unless a hint is on its way; returns whether one was sent.
 
-        `helping`: a hint for one more child beside the one at work.
+        `helping`: a hint for one more child beside the one at work, as it becomes where that one may be helped.
         """
         if not self._client.set(_key(account, lane, helping), 1, nx=True, ex=_HINT_LIVES):
-            return False
+            if helping or self._client.get(_key(account, lane)) != _HELPED:
+                return False
+            return self.drain(account, lane, helping=True)
         queue = HELPERS if helping and lane is Lane.BULK else QUEUES[lane]
         self._app.send_task(DRAIN, args=(account, str(lane), helping), queue=queue, ignore_result=True)
         return True
@@ -106,9 +108,12 @@ class Hints:
         self._send(CONFIRM, Lane.REPLY)
         return True
 
-    def at_work(self, account: str, lane: Lane) -> None:
-        """The hint has been taken: another may follow when this child is done or dead."""
-        self._client.set(_key(account, lane), 1, ex=_HINT_LIVES)
+    def at_work(self, account: str, lane: Lane, *, alone: bool) -> None:
+        """The hint has been taken: another may follow when this child is done or dead, before that one to help it.
+
+        `alone`: nobody is to help.
+        """
+        self._client.set(_key(account, lane), b"alone" if alone else _HELPED, ex=_HINT_LIVES)
 
     def done(self, account: str, lane: Lane, *, helping: bool = False) -> None:
         """Another hint may follow."""
@@ -167,16 +172,18 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
 def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane, *, helping: bool = False) -> Drained | None:
     """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone.
 
-    One child is at work for an account and lane; it calls helpers where tokens are left over, and those wait behind
-    accounts that nobody works for, so that one which is slow never takes every child.
+    One child is at work for an account and lane. Those who help it wait behind accounts that nobody works for, so that
+    one which is slow never takes every child.
     """
-    if account not in sending.dispatcher.accounts:
+    known = sending.dispatcher.accounts.get(account)
+    if known is None:
         log.warning("a hint names an account that is not configured: account=%s", account)
         return None
     if helping:
         _quietly(lambda: hints.done(account, lane, helping=True))
     else:
-        _quietly(lambda: hints.at_work(account, lane))
+        # At a low rate it is one child's work: others would wait for its tokens and keep faster accounts waiting.
+        _quietly(lambda: hints.at_work(account, lane, alone=known.rate < WORTH_HELP))
     try:
         done = sending.dispatcher.drain(account, lane)
     finally:
@@ -185,6 +192,10 @@ def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane, *, helpi
     if done.more:
         _quietly(lambda: hints.drain(account, lane, helping=helping))
     return done
+
+
+_HELPED = b"helped"
+"""What stands in the key of an account and lane whose child at work may be helped."""
 
 
 def _key(account: str, lane: Lane, helping: bool = False) -> str:

@@ -96,7 +96,19 @@ def test_a_lost_hint_costs_half_a_minute_at_most(broker: str) -> None:
     assert not hints.drain("sms-main", Lane.BULK)
     client.delete(QUEUES[Lane.BULK])
     assert 0 < client.pttl("outreach:hint:sms-main:bulk") <= 30_000
-    assert hints.drain("sms-main", Lane.BULK, helping=True), "a helper's hint is another one"
+
+
+@pytest.mark.parametrize("broker", ["valkey", "redis"], indirect=True)
+def test_while_a_child_is_at_work_others_are_called_to_help_or_not_at_all(broker: str) -> None:
+    client = redis.Redis.from_url(broker)
+    hints = Hints(celery_app(broker), client)
+    hints.at_work("slow", Lane.BULK, alone=True)
+    hints.at_work("quick", Lane.BULK, alone=False)
+    assert [hints.drain(one, Lane.BULK) for one in ("slow", "quick", "quick")] == [False, True, False]
+    assert (client.llen(QUEUES[Lane.BULK]), client.llen(HELPERS)) == (0, 1)
+    hints.done("slow", Lane.BULK)
+    assert hints.drain("slow", Lane.BULK)
+    assert client.llen(QUEUES[Lane.BULK]) == 1
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])
