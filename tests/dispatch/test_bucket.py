@@ -66,4 +66,3 @@ def test_of_two_requests_for_patience_the_longer_one_counts(buckets: Buckets) ->
     assert buckets.take(TEN, 1).wait > timedelta(seconds=29)
     buckets.hold(TEN, timedelta(seconds=60))
     assert buckets.take(TEN, 1).wait > timedelta(seconds=59)
-
