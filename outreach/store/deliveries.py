@@ -62,20 +62,20 @@ ERRORS_COUNTED = f"""
 
 _UNSPENT = """
     gone AS (
-        SELECT c.fingerprint, c.channel, r.class, c.due_at, count(*) AS n FROM changed c JOIN runs r ON r.id = c.run_id
+        SELECT c.fingerprint, c.channel, r.class, array_agg(c.due_at) AS times,
+            min(c.due_at)::date AS first, max(c.due_at)::date AS last
+        FROM changed c JOIN runs r ON r.id = c.run_id
         WHERE c.state IN ('cancelled', 'expired') AND c.attempt = 0 AND c.fingerprint IS NOT NULL
-        GROUP BY c.fingerprint, c.channel, r.class, c.due_at
+        GROUP BY c.fingerprint, c.channel, r.class
     ),
     unspent AS (
         UPDATE contact_ledger g SET times = ARRAY(
             SELECT u.t FROM (
                 SELECT t, row_number() OVER (PARTITION BY t) AS nth FROM unnest(g.times) AS t
-            ) u LEFT JOIN gone x ON x.fingerprint = g.fingerprint AND x.channel = g.channel AND x.class = g.class
-                AND x.due_at = u.t
-            WHERE u.nth > coalesce(x.n, 0))
-        FROM (SELECT DISTINCT fingerprint, channel, class, due_at::date AS day FROM gone) w
+            ) u WHERE u.nth > (SELECT count(*) FROM unnest(w.times) AS x(t) WHERE x.t = u.t))
+        FROM gone w
         WHERE g.fingerprint = w.fingerprint AND g.channel = w.channel AND g.class = w.class
-            AND g.day BETWEEN w.day - 1 AND w.day + 1
+            AND g.day BETWEEN w.first - 1 AND w.last + 1
     )
 """
 """What was never sent does not count against the caps of its address."""

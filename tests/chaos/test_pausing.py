@@ -59,7 +59,7 @@ def latest(site: Fleet, since: datetime) -> float:
 def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(start: Started) -> None:
     people: int = 1200
     found: list[float] = []
-    with start(accounts, "--latency", "smtp=3s", "--latency", "esms=3s") as site:
+    with start(accounts, "--latency", "smtp=3000ms", "--latency", "esms=3000ms") as site:
         site.populate(people, mailboxes=True)
         site.world.launch(campaign("dot-lon", channels=("sms", "email")))
         for _ in range(2):
@@ -88,7 +88,7 @@ def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(star
 
 
 def test_after_a_cancel_nothing_leaves_and_nothing_stays_planned(start: Started) -> None:
-    with start(accounts, "--latency", "smtp=3s", "--latency", "esms=3s") as site:
+    with start(accounts, "--latency", "smtp=3000ms", "--latency", "esms=3000ms") as site:
         site.populate(1200, mailboxes=True)
         site.world.launch(campaign("dot-lon", channels=("sms", "email")))
         wait_for(

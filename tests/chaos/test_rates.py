@@ -147,7 +147,7 @@ def test_a_slow_account_does_not_hold_up_another_ones_lane(start: Started, rate:
     def accounts(box: Sandbox) -> str:
         return twilio(box, f"{RATE}/s") + esms(box, f"{rate}/s")
 
-    with start(accounts, "--latency", "esms=3s") as site:
+    with start(accounts, "--latency", "esms=3000ms") as site:
         site.populate(5000)
         site.world.launch(campaign("dot-lon"))
         wait_for("both at work", lambda: {one.provider for one in site.tail.read()} >= {"twilio", "esms"}, seconds=60)
