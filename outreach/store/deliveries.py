@@ -127,7 +127,8 @@ verdict AS MATERIALIZED (
                 AND h.recipient_kind <> 'station' AND h.resend_until IS NOT NULL THEN 'unknown'
             WHEN i.state <> 'planned' OR r.state <> 'cancelled' THEN i.state
             WHEN h.recipient_kind <> 'station' AND coalesce(i.resend_until, h.resend_until) IS NOT NULL THEN 'unknown'
-            ELSE 'cancelled' END AS state
+            ELSE 'cancelled' END AS state,
+        i.state AS said
     FROM input i JOIN held h ON h.run_id = i.run_id AND h.id = i.id JOIN runs r ON r.id = i.run_id
 ),
 changed AS (
@@ -157,9 +158,10 @@ changed AS (
     FROM verdict v
     WHERE d.run_id = v.run_id AND d.id = v.id
         AND (v.child_id IS NULL OR (d.child_id = v.child_id AND d.attempt = v.attempt)
-            OR v.state NOT IN ('planned', 'failed', 'suppressed', 'expired', 'unknown'))
+            OR v.state NOT IN ('planned', 'failed', 'suppressed', 'expired', 'unknown', 'cancelled'))
         AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
-        AND (v.state, v.was) IN {_ALLOWED}  -- of the row as it was locked: joined to d.state, a waiting change is lost
+        -- of the row as it was locked: joined to d.state, a waiting change is lost
+        AND (CASE v.state WHEN 'cancelled' THEN v.said ELSE v.state END, v.was) IN {_ALLOWED}
     RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
         d.state, v.was, d.proved, d.account, d.reason, d.code, v.was_reason, v.was_code
 ),

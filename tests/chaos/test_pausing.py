@@ -104,6 +104,7 @@ def test_after_a_cancel_nothing_leaves_and_nothing_stays_planned(start: Started)
     print(f"\nthe last message {late:.2f} s after the cancel; {dict(counts)}")
     assert late <= ALLOWED
     assert counts["cancelled"] > 0
+    assert counts["unknown"] == 0, "what was called back has not left, and that is known"
     assert site.world.counts_agree()
 
 
@@ -114,7 +115,7 @@ def planning(site: Fleet) -> str:
 
 
 def test_a_cancel_that_races_with_planning_leaves_nothing_planned(start: Started) -> None:
-    people, times = 50_000, 10
+    people, times = 10_000, 8
     met: Counter[str] = Counter()
     with start(lambda box: twilio(box, "100/s")) as site:
         site.populate(people)
@@ -132,7 +133,7 @@ def test_a_cancel_that_races_with_planning_leaves_nothing_planned(start: Started
             prepared = actions.prepare_launch(engine, slug, clock, starting=None)
             actions.launch(engine, prepared, clock, who="staff@demo.vn")
             wait_for("its run", lambda n=number: run_count(site) > n, seconds=30)
-            pass_by(0.2 * number)
+            pass_by(0.1 * number)
             met[planning(site)] += 1
             actions.cancel(engine, slug, clock, who="staff@demo.vn")
             late.append((slug, datetime.now(UTC)))
