@@ -24,7 +24,7 @@ from tests.processes import Sandbox, wait_for
 pytestmark = pytest.mark.slow
 ALLOWED = 2.0
 """Seconds after the command's return in which something may still arrive."""
-WATCHED = 5.0
+WATCHED = 4.0
 AT_WORK = {"twilio": 60, "esms": 20, "smtp": 6}
 """Messages by which each provider is seen to be written to."""
 Started = Callable[..., AbstractContextManager[Fleet]]
@@ -57,7 +57,7 @@ def latest(site: Fleet, since: datetime) -> float:
 
 
 def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(start: Started) -> None:
-    people: int = 1200
+    people: int = 1000
     found: list[float] = []
     with start(accounts, "--latency", "smtp=3000ms", "--latency", "esms=3000ms") as site:
         site.populate(people, mailboxes=True)
