@@ -1,9 +1,7 @@
-"""Pause, resume and cancel by real workers: from the command's return on, the provider hears nothing more."""
+"""Pause, resume and cancel by real workers: from the moment it is on record, the provider hears nothing more."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,16 +14,15 @@ from sqlalchemy import Engine, text
 
 from outreach.planning import actions
 from outreach.planning.forecast import forecast
-from outreach.settings import PROJECT
 from outreach.store.versions import read_version
 from tests.chaos.fleet import CHILDREN, WORKERS, Fleet, campaign, esms, fleet, mail, pass_by, twilio
 from tests.processes import Sandbox, wait_for
 
 pytestmark = pytest.mark.slow
 ALLOWED = 2.0
-"""Seconds after the command's return in which something may still arrive."""
-WATCHED = 4.0
-AT_WORK = {"twilio": 60, "esms": 20, "smtp": 6}
+"""Seconds after the word in which something may still arrive."""
+WATCHED = 5.0
+AT_WORK = {"twilio": 20, "esms": 10, "smtp": 4}
 """Messages by which each provider is seen to be written to."""
 Started = Callable[..., AbstractContextManager[Fleet]]
 
@@ -38,16 +35,7 @@ def start(
 
 
 def accounts(box: Sandbox) -> str:
-    return twilio(box, "50/s") + esms(box, "100/s") + mail(box, "100/s")
-
-
-def command(site: Fleet, *words: str) -> datetime:
-    """Run a command as an officer does; returns when it had returned."""
-    done = subprocess.run(
-        [sys.executable, "-m", "outreach", "campaign", *words], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return datetime.now(UTC)
+    return twilio(box, "50/s") + esms(box, "100/s") + mail(box, "190/s")
 
 
 def latest(site: Fleet, since: datetime) -> float:
@@ -56,8 +44,15 @@ def latest(site: Fleet, since: datetime) -> float:
     return max(0.0, (last - since).total_seconds())
 
 
+def stand_in_line(site: Fleet) -> bool:
+    """Whether mails that are claimed wait for a connection: a few leave every three seconds unless called back."""
+    with site.engine.connect() as connection:
+        claimed = text("SELECT count(*) FROM deliveries WHERE state = 'sending' AND account = 'mail'")
+        return int(connection.execute(claimed).scalar_one()) >= 40
+
+
 def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(start: Started) -> None:
-    people: int = 1000
+    people: int = 2000
     found: list[float] = []
     with start(accounts, "--latency", "smtp=3000ms", "--latency", "esms=3000ms") as site:
         site.populate(people, mailboxes=True)
@@ -67,16 +62,17 @@ def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(star
 
             def all_go_on(before: Counter[str] = before) -> bool:
                 now = Counter(one.provider for one in site.tail.accepted())
-                return all(now[one] >= before[one] + least for one, least in AT_WORK.items())
+                return stand_in_line(site) and all(now[one] >= before[one] + least for one, least in AT_WORK.items())
 
             wait_for("every account at work", all_go_on, seconds=60)
-            stopped = command(site, "pause", "dot-lon", "--as", "staff@demo.vn")
+            actions.pause(site.engine, "dot-lon", who="staff@demo.vn")
+            stopped = datetime.now(UTC)
             pass_by(WATCHED)
             found.append(latest(site, stopped))
             standing = len(site.tail.accepted())
             pass_by(1)
             assert len(site.tail.accepted()) == standing
-            command(site, "resume", "dot-lon", "--as", "staff@demo.vn")
+            actions.resume(site.engine, "dot-lon", who="staff@demo.vn")
         site.faults()  # nobody is slow any more
         wait_for("the rest", lambda: len(site.tail.accepted()) >= 2 * people, seconds=90)
         wait_for("all of it on record", lambda: site.waiting("dot-lon") == 0, seconds=60)
@@ -89,14 +85,15 @@ def test_after_a_pause_nothing_leaves_and_a_resume_goes_on_where_it_stopped(star
 
 def test_after_a_cancel_nothing_leaves_and_nothing_stays_planned(start: Started) -> None:
     with start(accounts, "--latency", "smtp=3000ms", "--latency", "esms=3000ms") as site:
-        site.populate(1200, mailboxes=True)
+        site.populate(2000, mailboxes=True)
         site.world.launch(campaign("dot-lon", channels=("sms", "email")))
         wait_for(
             "every account at work",
-            lambda: {one.provider for one in site.tail.accepted()} == {"twilio", "esms", "smtp"},
+            lambda: stand_in_line(site) and {one.provider for one in site.tail.accepted()} >= {*AT_WORK},
             seconds=60,
         )
-        stopped = command(site, "cancel", "dot-lon", "--as", "staff@demo.vn", "--yes")
+        stopped = datetime.now(UTC)
+        actions.cancel(site.engine, "dot-lon", site.world.clock, who="staff@demo.vn")
         pass_by(WATCHED)
         late = latest(site, stopped)
         wait_for("the last to be settled", lambda: site.waiting("dot-lon") == 0, seconds=30)

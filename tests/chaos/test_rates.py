@@ -84,8 +84,8 @@ def test_two_campaigns_share_one_account_fairly_and_together_keep_its_rate(start
         for part, whole in zip(windows(first, 10, start=0, end=times[-1]), counted, strict=True)
     ]  # fmt: skip
     kept = sum(0.97 * 10 * RATE <= one <= 1.03 * 10 * RATE for one in counted) / len(counted)
-    print(f"\n10 s: {min(counted)} to {max(counted)}, {kept:.0%} within 3 %; beyond the rate {beyond(times, RATE):.0f}; "
-          f"share {min(shares):.3f} to {max(shares):.3f}")  # fmt: skip
+    print(f"\n10 s: {min(counted)} to {max(counted)}, {kept:.0%} within 3 %; "
+          f"beyond the rate {beyond(times, RATE):.0f}; share {min(shares):.3f} to {max(shares):.3f}")  # fmt: skip
     assert kept >= 0.9, "a machine that stands still for a moment may spoil a few"
     assert abs(len(times) / times[-1] - RATE) <= 0.03 * RATE
     assert beyond(times, RATE) <= BURST + JITTER
