@@ -21,7 +21,7 @@ from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.store import accounts
-from outreach.tasks import Hints, celery_app
+from outreach.tasks import QUEUES, Hints, celery_app
 from outreach.ticks import archive, confirm, expire, plan_due, retain, sweep, ticks
 from tests.world import World
 
@@ -50,7 +50,7 @@ def hints(redis_url: str) -> Hints:
 
 
 def waiting(redis_url: str, lane: Lane) -> int:
-    return int(redis.Redis.from_url(redis_url).llen(str(lane)))
+    return int(redis.Redis.from_url(redis_url).llen(QUEUES[lane]))
 
 
 def test_a_due_message_is_planned_and_hinted_once(world: World, runtime: Runtime, hints: Hints, redis_url: str) -> None:

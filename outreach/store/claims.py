@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -86,6 +86,19 @@ def open_runs(connection: Connection, *, account: str, lane: Lane, now: datetime
         )
         for row in rows
     ]  # fmt: skip
+
+
+_STOPPED = text(
+    """
+SELECT EXISTS (SELECT 1 FROM runs r JOIN campaigns c ON c.slug = r.campaign
+    WHERE r.id = ANY(CAST(:runs AS bigint[])) AND (r.state = 'cancelled' OR c.state IN ('paused', 'cancelled')))
+"""
+)
+
+
+def any_stopped(connection: Connection, runs: Collection[int]) -> bool:
+    """Whether a person has paused or cancelled any of these runs."""
+    return bool(connection.execute(_STOPPED, {"runs": list(runs)}).scalar_one())
 
 
 _ADDRESSED = f"CASE d.channel WHEN '{Channel.ZALO_ZNS}' THEN '{Channel.ZALO_ZNS.addressed_by}' ELSE d.channel END"

@@ -62,20 +62,20 @@ ERRORS_COUNTED = f"""
 
 _UNSPENT = """
     gone AS (
-        SELECT c.fingerprint, c.channel, r.class, c.due_at, count(*) AS n FROM changed c JOIN runs r ON r.id = c.run_id
+        SELECT c.fingerprint, c.channel, r.class, array_agg(c.due_at) AS times,
+            min(c.due_at)::date AS first, max(c.due_at)::date AS last
+        FROM changed c JOIN runs r ON r.id = c.run_id
         WHERE c.state IN ('cancelled', 'expired') AND c.attempt = 0 AND c.fingerprint IS NOT NULL
-        GROUP BY c.fingerprint, c.channel, r.class, c.due_at
+        GROUP BY c.fingerprint, c.channel, r.class
     ),
     unspent AS (
         UPDATE contact_ledger g SET times = ARRAY(
             SELECT u.t FROM (
                 SELECT t, row_number() OVER (PARTITION BY t) AS nth FROM unnest(g.times) AS t
-            ) u LEFT JOIN gone x ON x.fingerprint = g.fingerprint AND x.channel = g.channel AND x.class = g.class
-                AND x.due_at = u.t
-            WHERE u.nth > coalesce(x.n, 0))
-        FROM (SELECT DISTINCT fingerprint, channel, class, due_at::date AS day FROM gone) w
+            ) u WHERE u.nth > (SELECT count(*) FROM unnest(w.times) AS x(t) WHERE x.t = u.t))
+        FROM gone w
         WHERE g.fingerprint = w.fingerprint AND g.channel = w.channel AND g.class = w.class
-            AND g.day BETWEEN w.day - 1 AND w.day + 1
+            AND g.day BETWEEN w.first - 1 AND w.last + 1
     )
 """
 """What was never sent does not count against the caps of its address."""
@@ -127,7 +127,8 @@ verdict AS MATERIALIZED (
                 AND h.recipient_kind <> 'station' AND h.resend_until IS NOT NULL THEN 'unknown'
             WHEN i.state <> 'planned' OR r.state <> 'cancelled' THEN i.state
             WHEN h.recipient_kind <> 'station' AND coalesce(i.resend_until, h.resend_until) IS NOT NULL THEN 'unknown'
-            ELSE 'cancelled' END AS state
+            ELSE 'cancelled' END AS state,
+        i.state AS said
     FROM input i JOIN held h ON h.run_id = i.run_id AND h.id = i.id JOIN runs r ON r.id = i.run_id
 ),
 changed AS (
@@ -157,9 +158,10 @@ changed AS (
     FROM verdict v
     WHERE d.run_id = v.run_id AND d.id = v.id
         AND (v.child_id IS NULL OR (d.child_id = v.child_id AND d.attempt = v.attempt)
-            OR v.state NOT IN ('planned', 'failed', 'suppressed', 'expired', 'unknown'))
+            OR v.state NOT IN ('planned', 'failed', 'suppressed', 'expired', 'unknown', 'cancelled'))
         AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
-        AND (v.state, v.was) IN {_ALLOWED}  -- of the row as it was locked: joined to d.state, a waiting change is lost
+        -- of the row as it was locked: joined to d.state, a waiting change is lost
+        AND (CASE v.state WHEN 'cancelled' THEN v.said ELSE v.state END, v.was) IN {_ALLOWED}
     RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
         d.state, v.was, d.proved, d.account, d.reason, d.code, v.was_reason, v.was_code
 ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection, text
 
 from outreach.store import interactions
@@ -115,6 +117,13 @@ _HANDED_ON = """
 """
 """Nobody is handed on where no channel follows."""
 
+_FEW = 1000
+"""Up to so many people each is looked up: a reminder to one must not read the addresses of a million."""
+
+
+def _is_small(connection: Connection) -> bool:
+    return connection.execute(text("SELECT 1 FROM audience OFFSET :few LIMIT 1"), {"few": _FEW}).first() is None
+
 
 def plan_people(connection: Connection, step: Step) -> None:
     """Give everyone of the table `audience` a row on one channel to people: planned, or suppressed with the reason.
@@ -122,6 +131,8 @@ def plan_people(connection: Connection, step: Step) -> None:
     The audience is about people or about cases, never both at once.
     """
     cases = connection.execute(text("SELECT 1 FROM audience WHERE subject_id <> 0 LIMIT 1")).first() is not None
+    if step.target == "deliveries" and _is_small(connection):
+        step = replace(step, batch=True)
     statement = f"""
 WITH {_excused(step)},
 ordered AS ({_WITH_CASES if cases else _ALONE}),
