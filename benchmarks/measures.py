@@ -139,7 +139,7 @@ class Webhooks:
 class Results:
     """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time.
 
-    `distant`: the engine before a slow provider; `task_each`: one task for each message; `statements`: of SQL a message.
+    `distant`: the engine and a slow provider; `task_each`: one task for each message; `statements`: of SQL a message.
     """
 
     parameters: Parameters

@@ -2,8 +2,8 @@
 
     celery -A benchmarks.task_each worker      reads TASK_EACH_BROKER, TASK_EACH_DATABASE, TASK_EACH_URL
 
-No claim, no check, no rendering, no rate, no count: only what the words say, with Celery, SQLAlchemy and Twilio's SDK as
-their own first pages show them; each commit is as durable as the engine's.
+No claim, no check, no rendering, no rate, no count: only what the words say, with Celery, SQLAlchemy and Twilio's SDK
+as their own first pages show them; each commit is as durable as the engine's.
 """
 
 from __future__ import annotations
