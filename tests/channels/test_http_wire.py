@@ -108,7 +108,7 @@ def test_through_a_proxy_the_whole_address_is_asked_for_under_the_accounts_name_
             for one in got:
                 assert one.startswith(b"POST http://127.0.0.1:9/send HTTP/1.1\r\n")
                 assert b"Proxy-Authorization: Basic b3duOnNlY3JldA==" in one
-                assert one.endswith(b"\r\n\r\nn=0") or one.endswith(b"\r\n\r\nn=1")
+                assert one.endswith((b"\r\n\r\nn=0", b"\r\n\r\nn=1"))
 
     run(story())
 
