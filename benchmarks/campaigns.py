@@ -66,6 +66,11 @@ def resume(site: Site, slug: str) -> None:
     actions.resume(site.runtime.engine, slug, who=_STAFF)
 
 
+def cancel(site: Site, slug: str) -> None:
+    """End it: what has not left stays."""
+    actions.cancel(site.runtime.engine, slug, site.runtime.clock, who=_STAFF)
+
+
 def states(site: Site, run: int) -> dict[str, int]:
     """How many deliveries of a run are in which state."""
     with site.runtime.engine.connect() as connection:

@@ -149,7 +149,10 @@ class Webhooks:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time."""
+    """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time.
+
+    `distant`: the engine and a slow provider; `task_each`: one task for each message; `statements`: of SQL a message.
+    """
 
     parameters: Parameters
     machine: Mapping[str, str]
@@ -161,6 +164,9 @@ class Results:
     webhooks: Webhooks
     adapters: Sequence[Alone] = ()
     mailed: Sequence[Mailed] = ()
+    distant: Sequence[Sent] = ()
+    task_each: Sequence[Sent] = ()
+    statements: float = 0.0
 
     @property
     def stub_factor(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
+from benchmarks import distant
 from benchmarks.adapters import MAIL_WANTED, WANTED
 from benchmarks.measures import ENOUGH, Pair, Plan, Results, Sent, Webhooks
 from benchmarks.usage import QUIET
@@ -22,6 +23,7 @@ def markdown(results: Results) -> str:
         _stub(results),
         _dispatch(results),
         _pairs(results),
+        _others(results),
         _adapters(results),
         _audience(results),
         _webhooks(results),
@@ -89,6 +91,7 @@ def _dispatch(results: Results) -> Iterable[str]:
         if group != "sender"
     ]
     rows += [
+        ("statements of SQL a message", f"{results.statements:.3f}"),
         ("bytes of WAL a message", _spread([pair.database.wal_bytes for pair in pairs], "{:,.0f}")),
         ("writing transactions a message", _spread([pair.database.transactions for pair in pairs], "{:.3f}")),
         ("updates of a delivery", _spread([pair.database.updates for pair in pairs], "{:.2f}")),
@@ -109,6 +112,30 @@ def _pair(number: int, pair: Pair) -> Sequence[str]:
     others = f"{pair.bare.others:.0%}, {pair.engine.others:.0%}"
     rates = (f"{pair.bare.rate:,.0f}", f"{pair.engine.rate:,.0f}", f"{pair.ratio:.2f}")
     return (f"{number}", f"{pair.engine.messages:,}", *rates, others, "disturbed" if pair.disturbed else "counts")
+
+
+def _others(results: Results) -> Iterable[str]:
+    """The same engine before a provider that takes its time, and what most begin with instead of it."""
+    rows: list[tuple[str, str]] = []
+    if results.distant:
+        rate = _spread([one.rate for one in results.distant], "{:,.0f}")
+        memory = _spread([one.memory for one in results.distant], "{:.0f}")
+        before = f"a provider that answers after {distant.DELAY * 1000:.0f} ms"
+        rows += [
+            (f"{before}, {distant.PROCESSES} children: messages/s (at least {distant.WANTED:,} wanted)", rate),
+            ("of them the largest child's peak memory, MB", memory),
+        ]
+    if results.task_each:
+        rates = [one.rate for one in results.task_each]
+        engine = median(pair.engine.rate for pair in results.counted)
+        rows += [
+            ("one Celery task for each message, one INSERT and one UPDATE: messages/s", _spread(rates, "{:,.0f}")),
+            ("its processor ms a message", _spread([one.cpu_ms("sender") for one in results.task_each], "{:.2f}")),
+            ("the engine sends so many times as much (at least 15 wanted)", f"{engine / median(rates):.1f}"),
+        ]
+    yield "## Beside it"
+    yield ""
+    yield from _table(("", ""), rows)
 
 
 def _adapters(results: Results) -> Iterable[str]:

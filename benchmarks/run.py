@@ -16,9 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import audience, campaigns, dispatch, machine, results, webhooks
 from benchmarks.adapters import measure_adapters, measure_mail
+from benchmarks.distant import measure_distant
 from benchmarks.measures import Pair, Parameters, Plan, Results
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
 from benchmarks.site import Site, site
+from benchmarks.statements import statements_a_message
+from benchmarks.task_each_side import measure_task_each
 from benchmarks.usage import wait_until_quiet
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -34,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=100_000, help="in the audience file (default 100,000)")
     parser.add_argument("--processes", type=int, default=2, help="that send, on both sides (default 2)")
     parser.add_argument("--connections", type=int, default=48, help="of each process, on both sides (default 48)")
-    parser.add_argument("--repeat", type=int, default=3, help="pairs of bare sender and engine (default 3)")
+    parser.add_argument("--repeat", type=int, default=5, help="pairs of bare sender and engine (default 5)")
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
     parser.add_argument("--provider", choices=("twilio", "esms"), default="twilio", help="default: twilio")
@@ -67,6 +70,9 @@ def measure(asked: Parameters) -> Results:
             pairs.append(dispatch.measure_pair(here, plans[-1], engine_first=number % 2 == 0))
             say(f"pair {number}: {pairs[-1].bare.rate:,.0f}/s bare, {pairs[-1].engine.rate:,.0f}/s engine")
             rates.append(_stub_rate(here))
+        say("one task for each message")
+        task_each = [measure_task_each(here, _size(asked, 3_000)) for _ in range(min(asked.repeat, 3))]
+        statements = statements_a_message(here, campaigns.plan(here, "cau-lenh", campaigns.EVERYBODY))
         say("each adapter alone")
         turns = max(asked.repeat, _ALONE) if asked.people > _QUICK else 1
         messages = _size(asked, 30_000)
@@ -74,7 +80,11 @@ def measure(asked: Parameters) -> Results:
         mailed = measure_mail(messages=_size(asked, 5_000), repeat=asked.repeat)
         say("webhooks")
         answered = webhooks.measure_webhooks(here, _load(asked))
-    return Results(asked, described, imports, counted, plans, rates, pairs, answered, alone, mailed)
+    say("a provider that takes its time")
+    distant = [measure_distant(asked, _size(asked, 30_000)) for _ in range(min(asked.repeat, 3))]
+    return Results(
+        asked, described, imports, counted, plans, rates, pairs, answered, alone, mailed, distant, task_each, statements
+    )
 
 
 def measure_part(asked: Parameters, only: str) -> str:

@@ -14,7 +14,11 @@ from outreach.domain.errors import OutreachError
 _ALWAYS: Final = "-c timezone=UTC -c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
 """What the promise of dispatch rests on holds whatever the server's own settings: a commit outlives a crash of it, and
 a statement that waited for a row looks at it again."""
-_STEADY: Final = "-c plan_cache_mode=force_generic_plan"
+_STEADY: Final = (
+    "-c plan_cache_mode=force_generic_plan -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+)
+"""A plan made once knows neither the limit nor the table of next month: a join by hash would read all of one for a
+chunk of a hundred, so that only what looks each row up by its key is left to choose."""
 _FRESH: Final = 1.0
 """Seconds after its last use in which a connection needs no test."""
 

@@ -17,6 +17,12 @@ RECIPIENT = """
     k.external_id AS case_external_id, k.title AS case_title, k.due_at AS case_due_at, k.state AS case_state
 """
 
+RECIPIENT_COLUMNS = """
+    full_name, birth_date, sex, kind, occupation, language, attrs, unit_code, unit_name, unit_kind, languages,
+    case_external_id, case_title, case_due_at, case_state
+"""
+"""The names under which `recipient` looks for them."""
+
 RECIPIENT_JOINS = """
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
     LEFT JOIN addresses a ON a.id = d.address_id
