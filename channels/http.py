@@ -6,6 +6,7 @@ written, and writes both in one go. Its trace signal "headers sent" may come a t
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from aiohttp import (
     ThreadedResolver,
 )
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import AddrInfoType
 from aiohttp.payload import BytesPayload
 
 from channels.contract import ErrorKind, Lease, SendError
@@ -72,8 +74,9 @@ def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str |
     Proxies of the environment and `.netrc` are not looked at: an account says itself how it leaves the machine.
     """
     connector = TCPConnector(
-        limit=connections, ttl_dns_cache=60, keepalive_timeout=_KEEPALIVE, resolver=ThreadedResolver()
-    )
+        limit=connections, ttl_dns_cache=60, keepalive_timeout=_KEEPALIVE, resolver=ThreadedResolver(),
+        socket_factory=lambda address: _dropping(address, timeout),
+    )  # fmt: skip
     return ClientSession(
         connector=connector,
         timeout=ClientTimeout(total=timeout, connect=timeout / 2),
@@ -81,6 +84,20 @@ def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str |
         trust_env=False,
         proxy=proxy,
     )
+
+
+def _dropping(address: AddrInfoType, timeout: float) -> socket.socket:
+    """A socket whose bytes nobody sends on when they are too old.
+
+    Without it the system goes on for minutes to deliver what a cut-off or killed process has written: long after its
+    lease, when somebody else may have sent it.
+    """
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT") and family in (socket.AF_INET, socket.AF_INET6):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(timeout * 1000)))
+    return made
 
 
 class LeasedBody(BytesPayload):

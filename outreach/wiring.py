@@ -178,7 +178,7 @@ def _sending(
     )  # fmt: skip
     recovery = Recovery(
         engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,
-        lease_s=float(chosen.lease_seconds), public_url=chosen.public_url,
+        lease_s=float(chosen.lease_seconds), public_url=chosen.public_url, timeout_s=chosen.send_timeout_seconds,
     )  # fmt: skip
     poller = Poller(_receiver(chosen, engine, keys, clock, accounts))
     confirming = Confirming(

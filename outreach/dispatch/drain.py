@@ -23,9 +23,10 @@ from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.fitting import fitting
-from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, Told, fly
+from outreach.dispatch.flights import MARGIN, NOTHING, Flight, Landed, Taken, Told, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.loose_ends import LooseEnds
 from outreach.dispatch.messages import Composer, Ready, Unready
 from outreach.dispatch.metering import note
 from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
@@ -52,8 +53,6 @@ LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
 _AFTER_A_BUG = timedelta(seconds=60)
-_MARGIN = 0.8
-"""The share of a lease in which writing may begin; the rest is for recording."""
 
 
 @dataclass(slots=True)
@@ -88,10 +87,11 @@ class Dispatcher:
     stopping: Callable[[], bool] = field(default=lambda: False)
     help: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     pause: Callable[[float], None] = time.sleep
+    ends: LooseEnds = field(default_factory=LooseEnds)
 
     @property
     def _recorder(self) -> Recorder:
-        return Recorder(self.engine, self.clock, self.child, self.pause)
+        return Recorder(self.engine, self.clock, self.child, self.pause, self.ends)
 
     def drain(self, account_name: str, lane: Lane, *, longest: float | None = None) -> Drained:
         """Send what is due for an account and lane, for at most `longest` seconds.
@@ -100,6 +100,8 @@ class Dispatcher:
         """
         account = self.accounts[account_name]
         flight: Flight | None = None
+        if not self._tied():
+            return Drained()
         ends = time.monotonic() + (LONGEST[lane] if longest is None else longest)
         adapter = self.loop.submit(self.loop.adapter(account_name)).result(timeout=30)
         composer = Composer(account, self.keys, self.public_url)
@@ -119,11 +121,28 @@ class Dispatcher:
                 flight = self._next_flight(account, lane, adapter, composer, done, told)
                 if flight is None:
                     break
+        except (OperationalError, InterfaceError):
+            raise
+        except BaseException:
+            self.ends.distrust()
+            raise
         finally:
             if flight is not None:
                 self._settle(account, self._told(account, flight))
             note(self.engine, account.name, adapter, self.clock)
         return done
+
+    def _tied(self) -> bool:
+        """Whether nothing is left from before that the database does not know; nothing is on the wire now."""
+        try:
+            self.ends.tie(Recorder(self.engine, self.clock, self.child, self.pause).write)
+            given_back = self.ends.disown(self.engine, self.clock, self.child, self.lease_s)
+        except (OperationalError, InterfaceError):
+            log.warning("the database is away: nothing is claimed")
+            return False
+        if given_back:
+            log.warning("given back what was claimed while the database went away: n=%s", given_back)
+        return True
 
     def _next_flight(
         self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained, told: Told | None
@@ -182,9 +201,11 @@ class Dispatcher:
         self, purse: Purse, account: Account, lane: Lane, done: Drained, granted: int, told: Told | None
     ) -> Taken | None:
         """Claim a chunk and record the one before; None where the database is away, then that one is recorded alone."""
+        began = Lease.clock()
         try:
             taken = self._claim(account, lane, _limit(done, granted), one_run=done.in_lists, told=told)
         except (OperationalError, InterfaceError, DataError):
+            self.ends.unheard(began)
             log.warning("the database is away: account=%s claims nothing", account.name)
             if told is not None:
                 self._settle(account, told)
@@ -208,7 +229,7 @@ class Dispatcher:
         What is `told` of the chunk before is recorded in the same transaction.
         """
         now = self.clock.now()
-        lease = Lease.lasting(self.lease_s * _MARGIN)
+        lease = Lease.lasting(self.lease_s * MARGIN)
         nothing = Taken((), {}, 0, lease)
         with self.engine.begin() as connection:
             if told is not None:
