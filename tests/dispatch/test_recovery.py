@@ -138,7 +138,7 @@ def test_while_the_sender_may_still_live_it_is_unknown(world: World, recovery: R
 
 def test_a_sender_on_another_host_is_never_proven_dead(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100004")
-    strand(world, replace(a_dead_process(), host="elsewhere"))
+    strand(world, replace(a_dead_process(), host="elsewhere", boot="another"))
     assert recovery.settle_lost() == Recovered(unknown=1)
 
 
@@ -175,7 +175,7 @@ def test_what_got_no_answer_and_never_came_is_sent_again_by_the_provider_s_word(
     world: World, recovery: Recovery
 ) -> None:
     world.person("An", phone="+84912100013")
-    claimed = strand(world, replace(myself(), host="elsewhere"))
+    claimed = strand(world, replace(myself(), host="elsewhere", boot="another"))
     said(world, claimed, DeliveryState.UNKNOWN, Reason.UNCERTAIN)
     assert recovery.ask_unknown() == Recovered(planned=1)
     assert sms_state(world)[0] == "planned"
@@ -251,4 +251,23 @@ def test_a_lease_that_still_runs_is_left_alone(world: World, recovery: Recovery)
 def test_this_process_is_not_dead_and_a_reused_pid_is_another_process() -> None:
     assert not proven_dead(myself())
     assert proven_dead(replace(myself(), started=myself().started - 100))
-    assert proven_dead(replace(myself(), boot="another boot"))
+
+
+def test_another_run_of_this_very_machine_proves_it() -> None:
+    told_apart = all(myself().host.split("/"))
+    assert proven_dead(replace(myself(), boot="another boot")) is told_apart
+
+
+def test_a_machine_of_the_same_name_proves_nothing() -> None:
+    name = myself().host.split("/")[0]
+    for host in (f"{name}//", f"{name}/{'0' * 12}/", f"{name}/{'0' * 12}/02:00:00:00:00:01"):
+        assert not proven_dead(Child(host, "another boot", 1, 0.0))
+
+
+def test_another_container_of_this_run_proves_nothing() -> None:
+    boot = myself().boot.split("/")[0]
+    assert not proven_dead(replace(myself(), boot=f"{boot}/pid:[1]", pid=999_999))
+
+
+def test_a_dead_process_is_proven_dead_whatever_its_host_was_called() -> None:
+    assert proven_dead(replace(a_dead_process(), host="renamed//"))
