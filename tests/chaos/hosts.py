@@ -87,6 +87,16 @@ class Hosts(Besieged):
         with self.engine.connect() as connection:
             return int(connection.execute(text("SELECT count(DISTINCT (host, boot, pid)) FROM children")).scalar_one())
 
+    def under_way(self, host: str) -> int:
+        """Deliveries that a host has claimed and not recorded."""
+        owned = "SELECT count(*) FROM deliveries d JOIN children h ON h.id = d.child_id WHERE d.state = 'sending'"
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(f"{owned} AND h.host LIKE :host"), {"host": f"{host}/%"}).scalar_one())
+
+    def is_busy(self, host: str) -> bool:
+        """Whether a cut would hurt a host."""
+        return self.under_way(host) > 20
+
     def locked_by_nobody(self) -> int:
         """Transactions that are open although nobody has asked anything for half a minute."""
         idle = "state LIKE 'idle in transaction%' AND state_change < now() - interval '30 seconds'"
@@ -108,7 +118,16 @@ def hosts(*, rate: str, shift: int) -> Iterator[Hosts]:
         servers = _listening(embedded, data, net, at_end)
         engine = connect(servers.database_url, name="test")
         migrate.upgrade(engine)
-        options = ("--fail-share", "0", "--statuses", "delivered", "--esms-balance", "1000000000")
+        options = (
+            "--fail-share",
+            "0",
+            "--statuses",
+            "delivered",
+            "--esms-balance",
+            "1000000000",
+            "--latency-ms",
+            "150",
+        )
         local = at_end.enter_context(sandbox(folder / "sandbox", "--host", net.address("provider"), *options))
         box = RemoteSandbox(local.data, local.process, net.address("provider"))
         first = accounts_toml(box, rate=rate).replace("price = 350", "price = 350\nweight = 9", 1)

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 
 SERVERS = {"postgresql": "10.77.1", "valkey": "10.77.2", "provider": "10.77.3"}
 """What a host can be cut off from, and the first three numbers of its network."""
-_DISABLED, _FORWARDING = "0", "3"
-"""States of a bridge's port."""
 
 
 def missing() -> str:
@@ -63,12 +61,12 @@ class Network:
     def cut(self, host: str, *servers: str) -> None:
         """Drop everything between a host and these servers."""
         for server in servers:
-            self._port(host, server, _DISABLED)
+            _ip("link", "set", self._cable(host, server), "down")
 
     def heal(self, host: str, *servers: str) -> None:
         """Let everything through again."""
         for server in servers:
-            self._port(host, server, _FORWARDING)
+            _ip("link", "set", self._cable(host, server), "up")
 
     def build(self) -> None:
         """Make bridges, namespaces and cables."""
@@ -93,9 +91,6 @@ class Network:
             subprocess.run(["ip", "netns", "del", self._space(host)], capture_output=True, check=False)
         for server in SERVERS:
             subprocess.run(["ip", "link", "del", self._bridge(server)], capture_output=True, check=False)
-
-    def _port(self, host: str, server: str, state: str) -> None:
-        _ip("link", "set", "dev", self._cable(host, server), "type", "bridge_slave", "state", state)
 
     def _space(self, host: str) -> str:
         return f"{self.mark}-{host}"

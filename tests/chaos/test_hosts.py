@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -19,8 +20,9 @@ from tests.chaos.test_kills import morning_shift
 from tests.chaos.test_torments import GONE, PROVIDERS, UNRECORDED, Reckoned, launch
 from tests.world import World
 
-PEOPLE = int(os.environ.get("OUTREACH_CHAOS_HOSTS_PEOPLE", "20000"))
-RATE = "400/s"
+PEOPLE = int(os.environ.get("OUTREACH_CHAOS_HOSTS_PEOPLE", "36000"))
+RATE = "200/s"
+"""Of each account: slow enough for the cuts to come in the middle."""
 CUTS = (("mot", tuple(SERVERS)), ("hai", ("postgresql",)), ("ba", ("valkey",)), ("mot", ("provider",)))
 """Who is cut off from what, in this order."""
 
@@ -30,8 +32,9 @@ def cut_off(site: Hosts) -> None:
     for host, servers in CUTS:
         before = site.gone()
         assert not site.settled(PEOPLE), "all had been sent before the last cut: take more PEOPLE"
+        assert site.wait(partial(site.is_busy, host), seconds=30), f"{host} has nothing to do"
         site.cut(host, LEASE + 6, *servers)
-        print(f"{before:6d} gone  {host} is cut off from {', '.join(servers)}", flush=True)
+        print(f"{before:6d} gone  {host} ({site.under_way(host)} under way) loses {', '.join(servers)}", flush=True)
         assert site.wait(lambda: not site._later, seconds=LEASE + 30)
         print(f"{site.gone():6d} gone  {host} is back", flush=True)
 
