@@ -119,15 +119,8 @@ def hosts(*, rate: str, shift: int) -> Iterator[Hosts]:
         engine = connect(servers.database_url, name="test")
         migrate.upgrade(engine)
         options = (
-            "--fail-share",
-            "0",
-            "--statuses",
-            "delivered",
-            "--esms-balance",
-            "1000000000",
-            "--latency-ms",
-            "150",
-        )
+            "--fail-share", "0", "--statuses", "delivered", "--esms-balance", "1000000000", "--latency-ms", "150"
+        )  # fmt: skip
         local = at_end.enter_context(sandbox(folder / "sandbox", "--host", net.address("provider"), *options))
         box = RemoteSandbox(local.data, local.process, net.address("provider"))
         first = accounts_toml(box, rate=rate).replace("price = 350", "price = 350\nweight = 9", 1)
