@@ -148,7 +148,8 @@ class Recovery:
     async def _unknown_verdict(self, one: Stranded) -> Change | None:
         """What becomes of an unknown one; None: it stays so, and its turn comes again."""
         account, pause = self.accounts[one.account], backoff(one.attempt, random.random())  # noqa: S311
-        if pause is None or one.child is None:  # tried often enough, or nobody knows with which claim
+        # Tried often enough; or nobody knows with which claim; or its lease still runs.
+        if pause is None or one.child is None or one.silent_s <= 0:
             return await self._found(one) if account.can_ask else None
         # What the provider has said, or a bug, comes again: only a missing answer is tried once more.
         again = None if one.code else self._under_its_key(one, account)

@@ -318,7 +318,7 @@ def stranded(
     """
     lost = "d.state = 'sending' AND d.lease_until < clock_timestamp()"
     recently = (
-        "d.state = 'unknown' AND d.lease_until BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp()"
+        "d.state = 'unknown' AND d.lease_until > clock_timestamp() - interval '1 day'"
         " AND d.account = ANY(CAST(:accounts AS text[]))"
     )
     condition, order = (recently, "random()") if unknown else (lost, "d.lease_until")

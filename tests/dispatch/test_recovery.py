@@ -182,7 +182,7 @@ def test_what_got_no_answer_and_never_came_is_sent_again_by_the_provider_s_word(
     assert world.counts_agree()
 
 
-def test_what_got_no_answer_is_not_asked_for_before_its_lease_is_over(world: World, recovery: Recovery) -> None:
+def test_what_got_no_answer_is_not_sent_again_before_its_lease_is_over(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100014")
     claimed = strand(world, myself())
     said(world, claimed, DeliveryState.UNKNOWN, Reason.UNCERTAIN)
