@@ -18,7 +18,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --editable
 BROKEN := $(shell test -e $(MADE) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) && echo yes)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up test check chaos bench bench-scale clean
+.PHONY: help demo up test check chaos bench bench-flat bench-scale clean
 
 help:  ## this list
 	@echo "make ..."
@@ -52,6 +52,9 @@ chaos: $(DEV)  ## kill, freeze, cut off and fill whatever there is while 200,000
 
 bench: $(DEV)  ## measure, and write benchmarks/RESULTS.md
 	$(PY) benchmarks/run.py $(ARGS)
+
+bench-flat: $(DEV)  ## measure runs of 10,000, 100,000 and a million messages, and write benchmarks/RESULTS-flat.md
+	$(PY) benchmarks/flat.py $(ARGS)
 
 bench-scale: $(DEV)  ## measure with a million people, and write benchmarks/RESULTS-scale.md (10 GB of disk, a while)
 	$(PY) benchmarks/scale.py $(ARGS)

@@ -6,7 +6,7 @@ import gc
 import logging
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from celery.signals import setup_logging, worker_process_shutdown
@@ -36,7 +36,8 @@ def _sending() -> Sending:
     sending = wiring.build(_settings, _servers, name="worker").sending()
     gc.freeze()  # what is there now stays: looking through it again and again took a fifth of a child's time
     gc.set_threshold(_GARBAGE, 20, 50)
-    return replace(sending, dispatcher=replace(sending.dispatcher, help=_hints.drain))
+    helped = replace(sending.dispatcher, hint=_hints.drain, help=partial(_hints.drain, helping=True))
+    return replace(sending, dispatcher=helped)
 
 
 register(app, _sending, _hints)

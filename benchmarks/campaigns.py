@@ -12,6 +12,7 @@ from benchmarks.audience import today
 from benchmarks.measures import Plan
 from benchmarks.processes import BenchmarkError
 from benchmarks.site import Site
+from benchmarks.usage import tree_seconds
 from outreach.cli.campaign_files import load_campaign
 from outreach.domain.lifecycle import RunState
 from outreach.planning import actions
@@ -50,18 +51,24 @@ def plan(site: Site, slug: str, segment: str, *, caps_from_nothing: bool = True)
     schedule_due(engine, clock)
     with engine.connect() as connection:
         run = runs.in_state(connection, RunState.SCHEDULED, slug)[0].id
-    started = time.perf_counter()
+    postmaster = site.postmaster()
+    used, started = tree_seconds(postmaster), time.perf_counter()
     planned = plan_run(engine, run, accounts, clock)
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, tree_seconds(postmaster) - used
     if planned is None or planned.state is not RunState.SENDING:
         raise BenchmarkError(f"the run was not planned: {planned}")
     actions.pause(engine, slug, who=_STAFF)
-    return Plan(run, slug, planned.audience, states(site, run).get("planned", 0), seconds, foreseen)
+    return Plan(run, slug, planned.audience, states(site, run).get("planned", 0), seconds, foreseen, used)
 
 
 def resume(site: Site, slug: str) -> None:
     """Let it go."""
     actions.resume(site.runtime.engine, slug, who=_STAFF)
+
+
+def cancel(site: Site, slug: str) -> None:
+    """End it: what has not left stays."""
+    actions.cancel(site.runtime.engine, slug, site.runtime.clock, who=_STAFF)
 
 
 def states(site: Site, run: int) -> dict[str, int]:

@@ -49,11 +49,11 @@ class Fleet:
 def measure_pair(site: Site, plan: Plan, *, engine_first: bool) -> Pair:
     """Both sides once, with as many messages as were planned."""
     if engine_first:
-        engine, database, memory = _engine(site, plan)
+        engine, database, memory = measure_engine(site, plan)
         bare = _bare(site, plan.messages)
     else:
         bare = _bare(site, plan.messages)
-        engine, database, memory = _engine(site, plan)
+        engine, database, memory = measure_engine(site, plan)
     return Pair(bare, engine, database, memory)
 
 
@@ -73,7 +73,7 @@ def _bare(site: Site, messages: int) -> Sent:
     return Sent(messages, found["seconds"], cpu, found["memory"], used.others)
 
 
-def _engine(site: Site, plan: Plan) -> tuple[Sent, Database, dict[str, float]]:
+def measure_engine(site: Site, plan: Plan) -> tuple[Sent, Database, dict[str, float]]:
     warm = campaigns.plan(site, f"{plan.campaign}-warm", campaigns.WARM)
     updated = _updated(site)
     with _fleet(site) as fleet:
@@ -160,9 +160,7 @@ def _check(site: Site, plan: Plan, taken: int) -> None:
 
 
 def _groups(site: Site, fleet: Fleet) -> dict[str, Callable[[], float]]:
-    with site.runtime.engine.connect() as connection:
-        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    postmaster = psutil.Process(int(backend)).ppid()
+    postmaster = site.postmaster()
     valkey = int(site.runtime.redis.info("server")["process_id"])
     return {
         "sender": lambda: tree_seconds(fleet.worker.pid),

@@ -80,6 +80,12 @@ _LEDGER = text(
 )
 
 
+def campaigns(deliveries: int, each: int) -> list[str]:
+    """The slugs of a past of so many deliveries, newest first."""
+    runs = -(-deliveries // each)
+    return [f"lich-su-{number + 1}" for number in range(-(-runs // RUNS_EACH))]
+
+
 def write(site: Site, like: int, deliveries: int, *, each: int) -> int:
     """Past runs made after the planned run `like` (of `each` rows) until there are `deliveries`; returns how many.
 

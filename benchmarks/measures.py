@@ -55,7 +55,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run over everybody: `rows` deliveries written, `messages` of them to be sent; forecast before approval."""
+    """One run over everybody: `rows` deliveries written, `messages` of them to be sent; forecast before approval.
+
+    `cpu_seconds`: processor seconds of PostgreSQL while it was planned.
+    """
 
     run: int
     campaign: str
@@ -63,10 +66,16 @@ class Plan:
     messages: int
     seconds: float
     forecast_seconds: float
+    cpu_seconds: float
 
     @property
     def rate(self) -> float:
         return self.rows / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor milliseconds of PostgreSQL for a row."""
+        return 1000 * self.cpu_seconds / self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,8 @@ class Pair:
 class Webhooks:
     """Callbacks answered: at `rate` a second for `seconds`, then at `highest` a second from many connections at once.
 
-    `steady`, `flooded`: milliseconds of each answer; `cpu_ms`: processor milliseconds of the web for a callback.
+    `steady`, `flooded`: milliseconds of each answer; `cpu`, `flood_cpu`: processor milliseconds a callback took of the
+    web and of PostgreSQL; `others`: the share of the machine others had during the flood.
     """
 
     rate: int
@@ -132,12 +142,17 @@ class Webhooks:
     steady: Sequence[float]
     highest: float
     flooded: Sequence[float]
-    cpu_ms: float
+    cpu: Mapping[str, float]
+    flood_cpu: Mapping[str, float]
+    others: float
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time."""
+    """Everything of one run of the benchmark. `stub_rates`: what the load generator got out of the stub, each time.
+
+    `distant`: the engine and a slow provider; `task_each`: one task for each message; `statements`: of SQL a message.
+    """
 
     parameters: Parameters
     machine: Mapping[str, str]
@@ -149,6 +164,9 @@ class Results:
     webhooks: Webhooks
     adapters: Sequence[Alone] = ()
     mailed: Sequence[Mailed] = ()
+    distant: Sequence[Sent] = ()
+    task_each: Sequence[Sent] = ()
+    statements: float = 0.0
 
     @property
     def stub_factor(self) -> float:

@@ -73,9 +73,9 @@ class Stub:
 
 
 @contextmanager
-def stub(processes: int) -> Iterator[Stub]:
-    """A stub provider on a free port."""
-    command = [sys.executable, "-m", "benchmarks.stub", "--processes", str(processes)]
+def stub(processes: int, delay: float = 0.0) -> Iterator[Stub]:
+    """A stub provider on a free port, which answers after `delay` seconds."""
+    command = [sys.executable, "-m", "benchmarks.stub", "--processes", str(processes), "--delay", str(delay)]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
+from benchmarks import distant
 from benchmarks.adapters import MAIL_WANTED, WANTED
-from benchmarks.measures import ENOUGH, Pair, Results, Sent, Webhooks
+from benchmarks.measures import ENOUGH, Pair, Plan, Results, Sent, Webhooks
 from benchmarks.usage import QUIET
 
 _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "Valkey", "scheduler": "scheduler"}
@@ -22,6 +23,7 @@ def markdown(results: Results) -> str:
         _stub(results),
         _dispatch(results),
         _pairs(results),
+        _others(results),
         _adapters(results),
         _audience(results),
         _webhooks(results),
@@ -89,6 +91,7 @@ def _dispatch(results: Results) -> Iterable[str]:
         if group != "sender"
     ]
     rows += [
+        ("statements of SQL a message", f"{results.statements:.3f}"),
         ("bytes of WAL a message", _spread([pair.database.wal_bytes for pair in pairs], "{:,.0f}")),
         ("writing transactions a message", _spread([pair.database.transactions for pair in pairs], "{:.3f}")),
         ("updates of a delivery", _spread([pair.database.updates for pair in pairs], "{:.2f}")),
@@ -109,6 +112,30 @@ def _pair(number: int, pair: Pair) -> Sequence[str]:
     others = f"{pair.bare.others:.0%}, {pair.engine.others:.0%}"
     rates = (f"{pair.bare.rate:,.0f}", f"{pair.engine.rate:,.0f}", f"{pair.ratio:.2f}")
     return (f"{number}", f"{pair.engine.messages:,}", *rates, others, "disturbed" if pair.disturbed else "counts")
+
+
+def _others(results: Results) -> Iterable[str]:
+    """The same engine before a provider that takes its time, and what most begin with instead of it."""
+    rows: list[tuple[str, str]] = []
+    if results.distant:
+        rate = _spread([one.rate for one in results.distant], "{:,.0f}")
+        memory = _spread([one.memory for one in results.distant], "{:.0f}")
+        before = f"a provider that answers after {distant.DELAY * 1000:.0f} ms"
+        rows += [
+            (f"{before}, {distant.PROCESSES} children: messages/s (at least {distant.WANTED:,} wanted)", rate),
+            ("of them the largest child's peak memory, MB", memory),
+        ]
+    if results.task_each:
+        rates = [one.rate for one in results.task_each]
+        engine = median(pair.engine.rate for pair in results.counted)
+        rows += [
+            ("one Celery task for each message, one INSERT and one UPDATE: messages/s", _spread(rates, "{:,.0f}")),
+            ("its processor ms a message", _spread([one.cpu_ms("sender") for one in results.task_each], "{:.2f}")),
+            ("the engine sends so many times as much (at least 15 wanted)", f"{engine / median(rates):.1f}"),
+        ]
+    yield "## Beside it"
+    yield ""
+    yield from _table(("", ""), rows)
 
 
 def _adapters(results: Results) -> Iterable[str]:
@@ -136,17 +163,24 @@ def _audience(results: Results) -> Iterable[str]:
     yield "## Audience and planning"
     yield ""
     first, again = results.imports
-    plans = results.plans
     rows = [
         (f"import of {first.rows:,} rows, rows/s", f"{first.rate:,.0f}"),
         ("the same file again, rows/s", f"{again.rate:,.0f}"),
         ("peak memory of the importing process, MB", f"{first.memory:.0f}, again {again.memory:.0f}"),
-        (f"planning a run of {plans[0].rows:,} deliveries, rows/s", _spread([plan.rate for plan in plans], "{:,.0f}")),
-        ("forecasting it, s", _spread([plan.forecast_seconds for plan in plans], "{:.2f}")),
+        *planning_rows(results.plans),
     ]
     yield from _table(("", ""), rows)
     counted = ((one.name, f"{one.people:,}", _spread(one.milliseconds, "{:.1f}")) for one in results.segments)
     yield from _table(("Segment, counted with addresses by channel", "people", "ms"), counted)
+
+
+def planning_rows(plans: Sequence[Plan]) -> Sequence[tuple[str, str]]:
+    """The figures of planning: a row for each person, also for those left out, with counters and the ledger of caps."""
+    return (
+        (f"planning a run of {plans[0].rows:,} deliveries, rows/s", _spread([plan.rate for plan in plans], "{:,.0f}")),
+        ("processor ms of PostgreSQL a row", _spread([plan.cpu_ms for plan in plans], "{:.4f}")),
+        ("forecasting it, s", _spread([plan.forecast_seconds for plan in plans], "{:.2f}")),
+    )
 
 
 def _webhooks(results: Results) -> Iterable[str]:
@@ -162,15 +196,24 @@ def webhook_rows(found: Webhooks) -> Sequence[tuple[str, str]]:
     return (
         *((f"{offered}, p{share} of the answer, ms", f"{took:.1f}") for share, took in steady.items()),
         (f"{offered}, slowest, ms", f"{max(found.steady):.1f}"),
-        ("the web's processor ms a callback", f"{found.cpu_ms:.2f}"),
+        (f"{offered}, processor ms a callback, web", f"{found.cpu['web']:.2f}"),
+        (f"{offered}, processor ms a callback, PostgreSQL", f"{found.cpu['postgres']:.2f}"),
         ("from 64 connections at once, callbacks/s", f"{found.highest:,.0f}"),
         ("from 64 connections at once, p95, ms", f"{flooded[95]:.1f}"),
+        ("from 64 connections at once, processor ms a callback, web", f"{found.flood_cpu['web']:.2f}"),
+        ("from 64 connections at once, processor ms a callback, PostgreSQL", f"{found.flood_cpu['postgres']:.2f}"),
+        ("from 64 connections at once, the machine's time used by others, %", f"{100 * found.others:.0f}"),
     )
 
 
 def _percentiles(took: Sequence[float]) -> dict[int, float]:
     ordered = sorted(took)
     return {share: ordered[min(len(ordered) - 1, len(ordered) * share // 100)] for share in (50, 95, 99)}
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of two columns."""
+    return "\n".join(_table(("", ""), rows))
 
 
 def _both(pairs: Sequence[Pair], figure: Callable[[Sent], float], form: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """`make bench`: measures import, segments, planning and dispatch here and now, and writes benchmarks/RESULTS.md.
 
 python benchmarks/run.py [--people N] [--processes P] [--connections C] [--repeat K] [--provider twilio|esms]
-                         [--quick] [--results FILE]
+                         [--only planning|webhooks] [--quick] [--results FILE]
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import audience, campaigns, dispatch, machine, results, webhooks
 from benchmarks.adapters import measure_adapters, measure_mail
+from benchmarks.distant import measure_distant
 from benchmarks.measures import Pair, Parameters, Plan, Results
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
 from benchmarks.site import Site, site
+from benchmarks.statements import statements_a_message
+from benchmarks.task_each_side import measure_task_each
+from benchmarks.usage import wait_until_quiet
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 _STUB_REQUESTS = 100_000
@@ -33,10 +37,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=100_000, help="in the audience file (default 100,000)")
     parser.add_argument("--processes", type=int, default=2, help="that send, on both sides (default 2)")
     parser.add_argument("--connections", type=int, default=48, help="of each process, on both sides (default 48)")
-    parser.add_argument("--repeat", type=int, default=3, help="pairs of bare sender and engine (default 3)")
+    parser.add_argument("--repeat", type=int, default=5, help="pairs of bare sender and engine (default 5)")
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
     parser.add_argument("--provider", choices=("twilio", "esms"), default="twilio", help="default: twilio")
+    parser.add_argument("--only", choices=("planning", "webhooks"), help="this part alone; its table, no file")
     parser.add_argument("--quick", action="store_true", help="5,000 people, one pair: only to see that it works")
     parser.add_argument("--results", type=Path, help="file to write (default benchmarks/RESULTS.md; --quick: none)")
     return parser.parse_args()
@@ -65,15 +70,37 @@ def measure(asked: Parameters) -> Results:
             pairs.append(dispatch.measure_pair(here, plans[-1], engine_first=number % 2 == 0))
             say(f"pair {number}: {pairs[-1].bare.rate:,.0f}/s bare, {pairs[-1].engine.rate:,.0f}/s engine")
             rates.append(_stub_rate(here))
+        say("one task for each message")
+        task_each = [measure_task_each(here, _size(asked, 3_000)) for _ in range(min(asked.repeat, 3))]
+        statements = statements_a_message(here, campaigns.plan(here, "cau-lenh", campaigns.EVERYBODY))
         say("each adapter alone")
         turns = max(asked.repeat, _ALONE) if asked.people > _QUICK else 1
         messages = _size(asked, 30_000)
         alone = measure_adapters(provider, messages=messages, connections=asked.connections, repeat=turns)
         mailed = measure_mail(messages=_size(asked, 5_000), repeat=asked.repeat)
         say("webhooks")
-        small = webhooks.Load(rate=100, seconds=1, flood=200)
-        answered = webhooks.measure_webhooks(here, webhooks.Load() if asked.people > _QUICK else small)
-    return Results(asked, described, imports, counted, plans, rates, pairs, answered, alone, mailed)
+        answered = webhooks.measure_webhooks(here, _load(asked))
+    say("a provider that takes its time")
+    distant = [measure_distant(asked, _size(asked, 30_000)) for _ in range(min(asked.repeat, 3))]
+    return Results(
+        asked, described, imports, counted, plans, rates, pairs, answered, alone, mailed, distant, task_each, statements
+    )
+
+
+def measure_part(asked: Parameters, only: str) -> str:
+    """One part alone, as a table."""
+    with stub(asked.stub_processes) as provider, site(provider, asked) as here:
+        if only == "webhooks":
+            return results.table(results.webhook_rows(webhooks.measure_webhooks(here, _load(asked))))
+        say(f"importing {asked.people:,} people")
+        audience.measure_imports(here)
+        wait_until_quiet(asked.patience)
+        plans = [campaigns.plan(here, f"do-luong-{n}", campaigns.EVERYBODY) for n in range(1, asked.repeat + 1)]
+        return results.table(results.planning_rows(plans))
+
+
+def _load(asked: Parameters) -> webhooks.Load:
+    return webhooks.Load() if asked.people > _QUICK else webhooks.Load(rate=100, seconds=1, flood=200)
 
 
 def _size(asked: Parameters, whole: int) -> int:
@@ -102,6 +129,9 @@ def main() -> None:
     where = given.results.resolve() if given.results else None if given.quick else RESULTS
     signal.signal(signal.SIGTERM, _interrupted)
     try:
+        if given.only is not None:
+            print(measure_part(parameters(given), given.only))
+            return
         found = measure(parameters(given))
     except BenchmarkError as error:
         sys.exit(str(error))

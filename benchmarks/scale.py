@@ -16,13 +16,16 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import history, machine, scale_results, scale_steps
+from benchmarks import archiving, history, hotpath, machine, pages, scale_results, scale_steps
 from benchmarks.measures import Parameters
 from benchmarks.processes import ROOT, BenchmarkError, stub
 from benchmarks.scale_results import Results
 from benchmarks.site import site
 
 RESULTS = ROOT / "benchmarks" / "RESULTS-scale.md"
+SENT = 20_000
+"""People who are written to, to see what the past costs a message."""
+_SENDING = 3
 _BYTES_A_ROW = 1500
 """Of disk for a person or a past delivery, with its indexes, counts and WAL (measured, rounded up)."""
 
@@ -46,14 +49,24 @@ def measure(people: int, past: int, times: int) -> Results:
         described = machine.describe(here.runtime.engine, here.runtime.redis)
         say(f"inventing {people:,} people")
         invented = scale_steps.invent(here, people)
+        hotpath.choose(here, people, SENT)
         say(f"measuring without a past ({time.monotonic() - began:.0f} s)")
         before = scale_steps.measure(here, "truoc", times)
+        sent_before = [hotpath.measure(here, f"gui-truoc-{n}") for n in range(_SENDING)]
         say(f"writing {past:,} past deliveries ({time.monotonic() - began:.0f} s)")
         written = history.write(here, before.run, past, each=before.rows)
         say(f"measuring with {written:,} past deliveries ({time.monotonic() - began:.0f} s)")
         after = scale_steps.measure(here, "sau", times)
+        sent_after = [hotpath.measure(here, f"gui-sau-{n}") for n in range(_SENDING)]
+        say(f"asking for pages ({time.monotonic() - began:.0f} s)")
+        asked = pages.measure(here, ["sau", *history.campaigns(written, before.rows)], max(20, times * 8))
         size = scale_steps.stored(here)
-    return Results(described, machine.load(), invented, written, size, before, after, time.monotonic() - began)
+        say(f"archiving ({time.monotonic() - began:.0f} s)")
+        archived = archiving.measure(here)
+        return Results(
+            described, machine.load(), invented, written, size, before, after, asked, sent_before, sent_after, archived,
+            time.monotonic() - began,
+        )  # fmt: skip
 
 
 def _refuse_small_disk(rows: int) -> None:

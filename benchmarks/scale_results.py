@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import median
 
+from benchmarks.archiving import Archived
+from benchmarks.hotpath import Hot
+from benchmarks.pages import WANTED as PAGE_WANTED
+from benchmarks.pages import Asked
 from benchmarks.scale_steps import Figures, Invention, Taken
 
 WANTED = {"plan": 15.0, "status": 0.1, "status, delivered": 0.1, "reach by unit": 1.0}
@@ -25,12 +30,21 @@ class Results:
     size: int
     before: Figures
     after: Figures
+    pages: Sequence[Asked]
+    sent_before: Sequence[Hot]
+    sent_after: Sequence[Hot]
+    archived: Archived
     seconds: float
 
 
 def markdown(found: Results) -> str:
     """The whole file."""
-    return "\n".join(line for part in (_head(found), _machine(found), _steps(found), _segments(found)) for line in part)
+    return "\n".join(line for part in _parts(found) for line in part)
+
+
+def _parts(found: Results) -> Iterable[Iterable[str]]:
+    yield from (_head(found), _machine(found), _steps(found), _pages(found), _sending(found))
+    yield from (_archived(found.archived), _segments(found))
 
 
 def _head(found: Results) -> Iterable[str]:
@@ -65,6 +79,65 @@ def _steps(found: Results) -> Iterable[str]:
     memory = ", ".join(f"{megabytes:.0f} MB for {people:,} people" for people, megabytes in made.memory.items())
     yield f"Peak memory of the inventing process: {memory}."
     yield ""
+
+
+def _pages(found: Results) -> Iterable[str]:
+    yield "## Pages of data"
+    yield ""
+    yield f"With {found.past:,} past deliveries, each kind asked with other arguments, over all campaigns in turn;"
+    yield f"95 of 100 within {1000 * PAGE_WANTED:.0f} ms wanted. Milliseconds:"
+    yield ""
+    rows = [
+        (one.name, f"{len(one.seconds)}", _ms(one.middle), _ms(one.p95), _ms(max(one.seconds)), _verdict(one))
+        for one in found.pages
+    ]
+    yield from _table(("Page", "asked", "p50", "p95", "max", "in time"), rows)
+
+
+_SENT = {
+    "processor ms of PostgreSQL a message, claim and record": "claimed",
+    "the same, receipt": "told",
+    "bytes of WAL a message": "wal",
+    "updates a message": "updates",
+    "of them HOT": "hot",
+    "of them to another page": "newpage",
+    "bytes the table and its indexes grew by a message": "grown",
+}
+
+
+def _sending(found: Results) -> Iterable[str]:
+    yield "## Sending"
+    yield ""
+    messages = found.sent_before[0].messages
+    yield f"{messages:,} messages of a run claimed, recorded and told of by a receipt, 100 at a time,"
+    yield "on one connection, without a provider; medians."
+    yield ""
+    rows = []
+    for name, attribute in _SENT.items():
+        before = median(getattr(one, attribute) for one in found.sent_before)
+        after = median(getattr(one, attribute) for one in found.sent_after)
+        rows.append((name, f"{before:,.3f}", f"{after:,.3f}", f"{after / before - 1:+.0%}" if before else ""))
+    yield from _table(("", "without a past", "with it", "change"), rows)
+
+
+def _archived(found: Archived) -> Iterable[str]:
+    yield "## Archiving"
+    yield ""
+    rate = found.deliveries / found.seconds
+    yield f"{found.deliveries:,} deliveries of a run became counts in {found.seconds:.0f} s ({rate:,.0f}/s), the"
+    yield f"longest slice in {_ms(found.longest)} ms. Status and all reports of its campaign say the same before and"
+    yield "after. Stored, with indexes; what deliveries leave is used again by the next ones:"
+    yield ""
+    rows = [(name, f"{found.before[name] / 2**20:,.1f}", f"{found.after[name] / 2**20:,.1f}") for name in found.before]
+    yield from _table(("MiB", "before", "after"), rows)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f}"
+
+
+def _verdict(one: Asked) -> str:
+    return "yes" if one.p95 < PAGE_WANTED else "NO"
 
 
 def _step(name: str, before: Taken, after: Taken | None, wanted: float | None) -> Sequence[str]:

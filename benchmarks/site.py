@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psutil
+from sqlalchemy import text
+
 from benchmarks import posting
 from benchmarks.measures import Parameters
 from benchmarks.processes import Stub
@@ -34,6 +37,12 @@ class Site:
     runtime: Runtime
     stub: Stub
     parameters: Parameters
+
+    def postmaster(self) -> int:
+        """The process id of PostgreSQL's first process."""
+        with self.runtime.engine.connect() as connection:
+            backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        return psutil.Process(int(backend)).ppid()
 
 
 @contextmanager

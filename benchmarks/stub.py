@@ -1,10 +1,10 @@
 """A stub SMS provider that costs as little as Python can: every POST is answered as a new message of its provider's.
 
-    python -m benchmarks.stub [--processes N]      prints its port; GET / tells how many messages it took
+    python -m benchmarks.stub [--processes N] [--delay S]      prints its port; GET / tells how many messages it took
 
 The paths of Twilio, eSMS and Zalo are told apart. The id is random, as the real one is: ids in order would be kinder
-to the engine's index than reality. Only loopback, no delay, no failure, no receipts. It ends with the process that
-started it.
+to the engine's index than reality. Only loopback, no failure, no receipts, no delay unless one is asked for. It ends
+with the process that started it.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ _OTHERS = ((b"POST /MainService.svc/", _ESMS), (b"POST /v3.0/oa/", _ZALO))
 class Provider(asyncio.Protocol):
     """One connection of a client; `taken[place]` counts this process's messages."""
 
-    def __init__(self, taken: Counts, place: int) -> None:
+    def __init__(self, taken: Counts, place: int, delay: float) -> None:
         self._taken = taken
         self._place = place
+        self._delay = delay
         self._rest = b""
         self._write: Callable[[bytes], object] = bytes
 
@@ -85,7 +86,10 @@ class Provider(asyncio.Protocol):
             data = self._rest + data
         start = 0
         while end := _end(data, start):
-            self._write(self._reply(data, start))
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._write, self._reply(data, start))
+            else:
+                self._write(self._reply(data, start))
             start = end
         self._rest = data[start:]
 
@@ -115,30 +119,31 @@ def _listener(port: int) -> socket.socket:
     return found
 
 
-async def _serve(listener: socket.socket, taken: Counts, place: int) -> None:
+async def _serve(listener: socket.socket, taken: Counts, place: int, delay: float) -> None:
     parent = os.getppid()
-    await asyncio.get_running_loop().create_server(lambda: Provider(taken, place), sock=listener, backlog=1024)
+    await asyncio.get_running_loop().create_server(lambda: Provider(taken, place, delay), sock=listener, backlog=1024)
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
 
 
-def _further_process(port: int, taken: Counts, place: int) -> None:
-    uvloop.run(_serve(_listener(port), taken, place))
+def _further_process(port: int, taken: Counts, place: int, delay: float) -> None:
+    uvloop.run(_serve(_listener(port), taken, place, delay))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A stub of Twilio's Messages API on loopback.")
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--processes", type=int, default=1, help="that share the port")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     given = parser.parse_args()
     spawning = multiprocessing.get_context("spawn")
     taken = spawning.RawArray(ctypes.c_uint64, given.processes)
     listener = _listener(given.port)
     port = listener.getsockname()[1]
     for place in range(1, given.processes):
-        spawning.Process(target=_further_process, args=(port, taken, place), daemon=True).start()
+        spawning.Process(target=_further_process, args=(port, taken, place, given.delay), daemon=True).start()
     print(port, flush=True)
-    uvloop.run(_serve(listener, taken, 0))
+    uvloop.run(_serve(listener, taken, 0, given.delay))
 
 
 if __name__ == "__main__":

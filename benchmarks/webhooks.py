@@ -22,7 +22,7 @@ from benchmarks.measures import Parameters, Webhooks
 from benchmarks.processes import BenchmarkError, end, start, stub, wait_for
 from benchmarks.results import webhook_rows
 from benchmarks.site import Site, site
-from benchmarks.usage import tree_seconds, wait_until_quiet
+from benchmarks.usage import Meter, Used, tree_seconds, wait_until_quiet
 
 _CALLERS = 64
 """Connections that providers hold open together."""
@@ -36,7 +36,7 @@ class Load:
 
     rate: int = 200
     seconds: int = 20
-    flood: int = 6000
+    flood: int = 20_000
 
     @property
     def requests(self) -> int:
@@ -52,14 +52,23 @@ def measure_webhooks(here: Site, load: Load) -> Webhooks:
         asyncio.run(_flood(port, made[:_WARM]))
         wait_until_quiet(here.parameters.patience)
         paced = made[_WARM : _WARM + load.rate * load.seconds]
-        used = tree_seconds(pid)
+        postmaster = here.postmaster()
+        groups = {"web": lambda: tree_seconds(pid), "postgres": lambda: tree_seconds(postmaster)}
+        meter = Meter(groups)
         steady = asyncio.run(_paced(port, paced, load.rate))
-        used = tree_seconds(pid) - used
-        began = time.monotonic()
+        cpu = _each(meter.stop(), len(paced))
+        meter = Meter(groups)
         flooded = asyncio.run(_flood(port, made[_WARM + len(paced) :]))
-        took = time.monotonic() - began
+        used = meter.stop()
     _check(here, deliveries, events)
-    return Webhooks(load.rate, load.seconds, steady, load.flood / took, flooded, 1000 * used / len(paced))
+    highest = load.flood / used.seconds
+    return Webhooks(
+        load.rate, load.seconds, steady, highest, flooded, cpu, _each(used, load.flood), used.others
+    )  # fmt: skip
+
+
+def _each(used: Used, callbacks: int) -> dict[str, float]:
+    return {name: 1000 * seconds / callbacks for name, seconds in used.by.items()}
 
 
 def _accepted(here: Site, wanted: int) -> dict[str, list[tuple[int, int]]]:
@@ -231,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the webhooks alone.")
     parser.add_argument("--rate", type=int, default=200, help="callbacks a second (default 200)")
     parser.add_argument("--seconds", type=int, default=20, help="for so long (default 20)")
-    parser.add_argument("--flood", type=int, default=6000, help="callbacks sent at once after that (6,000)")
+    parser.add_argument("--flood", type=int, default=20_000, help="callbacks sent at once after that (20,000)")
     given = parser.parse_args()
     try:
         with stub(1) as provider, site(provider, Parameters(0, 1, 1, 1, 1, 10.0)) as here:

@@ -244,7 +244,7 @@ class EsmsSms:
     def _token(self, key: str, count: str = "") -> str:
         """What proves a callback's address; good for this message, or this list, alone."""
         said = f"{key} {count}" if count else key
-        return hmac.new(self._callback_key, said.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._callback_key, said.encode(), "sha256").hex()[:32]
 
 
 def _had_before(told: Mapping[str, Any], *, repeated: bool) -> Accepted:

@@ -1,30 +1,33 @@
-"""HTTP for adapters: one pooled session per account, a lease checked just before the write, errors told apart.
-
-The request's body is where the lease is checked: aiohttp keeps the headers back until the first piece of the body is
-written, and writes both in one go. Its trace signal "headers sent" may come a task switch earlier (Python 3.11).
-"""
+"""HTTP for adapters: one pooled session per account, a lease checked just before the write, errors told apart."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from aiohttp import (
     ClientConnectorCertificateError,
     ClientError,
+    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
     InvalidURL,
+    StreamReader,
     TCPConnector,
     ThreadedResolver,
 )
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.connector import AddrInfoType
-from aiohttp.payload import BytesPayload
+from aiohttp.connector import AddrInfoType, Connection
+from aiohttp.hdrs import CONTENT_LENGTH, CONTENT_TYPE
+from aiohttp.helpers import parse_mimetype
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_writer import _serialize_headers
+from yarl import URL
 
 from channels.contract import ErrorKind, Lease, SendError
 
@@ -36,6 +39,7 @@ LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes of an answer that are read: one that does not end must not fill the memory."""
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+_SWITCHING = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,41 +104,6 @@ def _dropping(address: AddrInfoType, timeout: float) -> socket.socket:
     return made
 
 
-class LeasedBody(BytesPayload):
-    """A body that is written only under its lease, and knows whether it was."""
-
-    def __init__(self, value: bytes, lease: Lease, content_type: str = FORM) -> None:
-        super().__init__(value, content_type=content_type)
-        self._lease = lease
-        self._refusal: SendError | None = None
-        self._ended = False
-        self.written = False
-        """Whether a byte of the request may have left."""
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Check, then write without giving way to anything between the two."""
-        transport = getattr(writer, "transport", None)
-        if self._ended or transport is None or transport.is_closing():
-            raise ConnectionResetError("the connection closed before the request was written")
-        try:
-            self._lease.check()
-        except SendError as refusal:
-            self._refusal = refusal
-            raise
-        self.written = True
-        await super().write_with_length(writer, content_length)
-
-    def failure(self, error: Exception) -> SendError:
-        """What the failed request means for the delivery; from now on nothing of it is written."""
-        self._ended = True
-        if self._refusal is not None:
-            return SendError(self._refusal.kind, self._refusal.code, self._refusal.reason)
-        if self.written:
-            what = "no answer in time" if isinstance(error, TimeoutError) else "the connection broke"
-            return SendError(ErrorKind.UNCERTAIN, "", f"{what} after the request was written")
-        return unsent(error)
-
-
 def unsent(error: Exception) -> SendError:
     """What an error means that came before anything was written."""
     if isinstance(error, ClientConnectorCertificateError):
@@ -149,14 +118,120 @@ def unsent(error: Exception) -> SendError:
 async def post(
     session: ClientSession, url: str, body: bytes, headers: Mapping[str, str], lease: Lease, content_type: str = FORM
 ) -> Answer:
-    """Post once, following no redirect; raises SendError for everything that is not an answer."""
-    payload = LeasedBody(body, lease, content_type)
+    """Post once, following no redirect; raises SendError for everything that is not an answer.
+
+    From connection to last byte it may take as long as the session's timeout says.
+    """
+    exchange = _Exchange(lease)
     try:
-        async with session.post(url, data=payload, headers=headers, allow_redirects=False) as response:
-            return await _read(response)
-    except (ClientError, OSError, UnicodeError) as error:  # TimeoutError is an OSError; the last: no host's name
-        failure = payload.failure(error)
+        address = _address(session, url, content_type, headers)
+        async with asyncio.timeout(session.timeout.total):
+            return await exchange.over(session, address, body)
+    except (ClientError, HttpProcessingError, OSError, UnicodeError) as error:  # TimeoutError is an OSError
+        failure = exchange.failure(error)
     raise failure  # outside the handler: the cause could show the request
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where an account posts to, in aiohttp's words, and the head of what it posts less the length of the body."""
+
+    request: ClientRequest
+    head: bytes
+
+
+_addresses: WeakKeyDictionary[ClientSession, dict[Hashable, _Address]] = WeakKeyDictionary()
+_MOST_ADDRESSES = 64
+"""Of a session: tokens that stand in headers change, and a gateway may want the number in its address."""
+
+
+def _address(session: ClientSession, url: str, content_type: str, headers: Mapping[str, str]) -> _Address:
+    """Made once for all that is posted alike. Raises InvalidURL."""
+    known = _addresses.setdefault(session, {})
+    key = (url, content_type, *headers.items())
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _MOST_ADDRESSES:
+            known.clear()
+        found = known[key] = _made(session, url, {**headers, CONTENT_TYPE: content_type})
+    return found
+
+
+def _made(session: ClientSession, url: str, headers: Mapping[str, str]) -> _Address:
+    try:
+        target = URL(url)
+    except ValueError:
+        raise InvalidURL(url) from None
+    if target.scheme not in ("http", "https") or not target.raw_host:
+        raise InvalidURL(url)
+    proxy = session._default_proxy
+    request = ClientRequest(
+        "POST", target, headers=headers, loop=asyncio.get_running_loop(), session=session,
+        proxy=None if proxy is None else URL(proxy), proxy_headers=None if proxy is None else {},
+    )  # fmt: skip
+    request.headers.popall(CONTENT_LENGTH, None)
+    return _Address(request, b"" if request.proxy else _head(request))
+
+
+def _head(request: ClientRequest) -> bytes:
+    path = str(request.url) if request.proxy and not request.is_ssl() else request.url.raw_path_qs
+    return _serialize_headers(f"POST {path} HTTP/1.1", request.headers)[:-2] + b"Content-Length: "
+
+
+class _Exchange:
+    """One request and its answer on a connection of the session's pool; knows whether a byte may have left.
+
+    It goes under aiohttp's session, whose generality costs more than all the rest: to its pool, for connections, and
+    to its parser, for answers. Between the check of the lease and the write there is nothing.
+    """
+
+    __slots__ = ("_lease", "_written")
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._written = False
+
+    async def over(self, session: ClientSession, address: _Address, body: bytes) -> Answer:
+        """Send and read; the connection goes back to the pool only after a whole answer."""
+        connection = await self._connection(session, address.request)
+        try:
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None or transport.is_closing():
+                raise ConnectionResetError("the connection closed before the request was written")
+            protocol.set_response_params(read_until_eof=True)
+            request = b"%b%d\r\n\r\n%b" % (address.head or _head(address.request), len(body), body)
+            self._lease.check()
+            self._written = True
+            transport.write(request)
+            while True:
+                message, content = await protocol.read()
+                if message.code >= 200 or message.code == _SWITCHING:
+                    break
+            text, is_whole = await _text(content, message.headers)
+        except BaseException:
+            connection.close()
+            raise
+        if is_whole:
+            connection.release()
+        else:
+            connection.close()
+        return Answer(message.code, text, message.headers)
+
+    async def _connection(self, session: ClientSession, request: ClientRequest) -> Connection:
+        """A connection on which nothing lies that was not asked for: it would be taken for the answer."""
+        assert session.connector is not None
+        while True:
+            connection = await session.connector.connect(request, [], session.timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+
+    def failure(self, error: Exception) -> SendError:
+        """What the failed request means for the delivery."""
+        if self._written:
+            what = "no answer in time" if isinstance(error, TimeoutError) else "the connection broke"
+            return SendError(ErrorKind.UNCERTAIN, "", f"{what} after the request was written")
+        return unsent(error)
 
 
 async def get(session: ClientSession, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
@@ -170,13 +245,21 @@ async def get(session: ClientSession, url: str, params: Mapping[str, str], heade
 
 
 async def _read(response: ClientResponse) -> Answer:
+    text, _ = await _text(response.content, response.headers)
+    return Answer(response.status, text, response.headers)
+
+
+async def _text(content: StreamReader, headers: Mapping[str, str]) -> tuple[str, bool]:
+    """The answer's text, and whether it is all of it: what does not end is not waited for."""
     raw = bytearray()
-    async for piece in response.content.iter_any():
+    async for piece in content.iter_any():
         raw += piece
         if len(raw) >= LARGEST_ANSWER:
-            break  # what is left is not waited for: the connection is closed
+            break
+    kind = headers.get(CONTENT_TYPE, "")
+    charset = parse_mimetype(kind).parameters.get("charset", "utf-8") if "charset" in kind.lower() else "utf-8"
     try:
-        text = raw.decode(response.charset or "utf-8", "replace")
+        text = raw.decode(charset, "replace")
     except (LookupError, UnicodeError):  # the names of some codecs that are not for texts pass for charsets
         text = raw.decode("utf-8", "replace")
-    return Answer(response.status, text, response.headers)
+    return text, len(raw) < LARGEST_ANSWER

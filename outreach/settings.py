@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     send_timeout_seconds: float = Field(10.0, gt=0, le=30)
     tests_per_hour: int = Field(20, ge=0, le=200)
     """Test sends that people may make in an hour, together; 0: none."""
+    archive_after_days: int = Field(730, ge=0, le=36_500)
+    """Days after the end of a campaign after which its single deliveries become counts; 0: never."""
     workers: int = Field(2, ge=1, le=64)
     clock_shift_seconds: int = 0
     """Added to the database's clock: for demonstrations outside open hours; `outreach doctor` warns of it."""
@@ -47,6 +49,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("archive_after_days")
+    @classmethod
+    def _late_enough(cls, value: int) -> int:
+        if 0 < value < 90:
+            raise ValueError(f"receipts may still come after {value} days: write 90 or more, or 0 for never")
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -22,18 +22,23 @@ POLL = "outreach.poll"
 CONFIRM = "outreach.confirm"
 _HINT_LIVES = 30
 """Seconds after which a hint that nobody took counts as lost."""
+QUEUES = {Lane.REPLY: "1-reply", Lane.REMINDER: "2-reminder", Lane.BULK: "3-bulk"}
+"""Named so that their order is that of the alphabet, in which a free child looks through them."""
+HELPERS = "4-helpers"
+"""Hints that one more child may join others in a mass run: behind every account that nobody works for yet."""
 
 
 def celery_app(redis_url: str) -> Celery:
-    """The Celery application on a broker; a queue per lane, acknowledged early, one task at a time per child."""
+    """The Celery application on a broker; why each setting is as it is stands in docs/decisions/0026-broker.md."""
     app = Celery("outreach", broker=_broker(redis_url))
     app.conf.update(
-        task_queues={str(lane): {"routing_key": str(lane)} for lane in (Lane.REPLY, Lane.REMINDER, Lane.BULK)},
-        task_default_queue=str(Lane.BULK),
+        task_queues={name: {"routing_key": name} for name in (*QUEUES.values(), HELPERS)},
+        task_default_queue=QUEUES[Lane.BULK],
         task_ignore_result=True,
         task_acks_late=False,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -41,7 +46,7 @@ def celery_app(redis_url: str) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             "visibility_timeout": 3600,
-            "queue_order_strategy": "priority",
+            "queue_order_strategy": "sorted",
             "socket_keepalive": True,
             "socket_timeout": 30,
             "retry_on_timeout": True,
@@ -56,17 +61,23 @@ def _broker(redis_url: str) -> str:
 
 
 class Hints:
-    """Tells workers that something is due: at most one outstanding hint per account and lane."""
+    """Tells workers that something is due: at most one outstanding hint per account and lane, and one for a helper."""
 
     def __init__(self, app: Celery, client: redis.Redis) -> None:
         self._app = app
         self._client = client
 
-    def drain(self, account: str, lane: Lane) -> bool:
-        """Hint a lane unless a hint is on its way; returns whether one was sent."""
-        if not self._client.set(_key(account, lane), 1, nx=True, ex=_HINT_LIVES):
-            return False
-        self._send(DRAIN, lane, account, str(lane))
+    def drain(self, account: str, lane: Lane, *, helping: bool = False) -> bool:
+        """Hint a lane unless a hint is on its way; returns whether one was sent.
+
+        `helping`: a hint for one more child beside the one at work, as it becomes where that one may be helped.
+        """
+        if not self._client.set(_key(account, lane, helping), 1, nx=True, ex=_HINT_LIVES):
+            if helping or self._client.get(_key(account, lane)) != _HELPED:
+                return False
+            return self.drain(account, lane, helping=True)
+        queue = HELPERS if helping and lane is Lane.BULK else QUEUES[lane]
+        self._app.send_task(DRAIN, args=(account, str(lane), helping), queue=queue, ignore_result=True)
         return True
 
     def recover(self, *, unknown: bool = False) -> bool:
@@ -97,16 +108,16 @@ class Hints:
         self._send(CONFIRM, Lane.REPLY)
         return True
 
-    def taken(self, account: str, lane: Lane, *, alone: bool) -> None:
-        """The hint has been taken: another may follow, at once or (`alone`) when this child is done or dead."""
-        if alone:
-            self._client.set(_key(account, lane), 1, ex=_HINT_LIVES)
-        else:
-            self.done(account, lane)
+    def at_work(self, account: str, lane: Lane, *, alone: bool) -> None:
+        """The hint has been taken: another may follow when this child is done or dead, before that one to help it.
 
-    def done(self, account: str, lane: Lane) -> None:
+        `alone`: nobody is to help.
+        """
+        self._client.set(_key(account, lane), b"alone" if alone else _HELPED, ex=_HINT_LIVES)
+
+    def done(self, account: str, lane: Lane, *, helping: bool = False) -> None:
         """Another hint may follow."""
-        self._client.delete(_key(account, lane))
+        self._client.delete(_key(account, lane, helping))
 
     def recovering(self, *, unknown: bool) -> None:
         """The recovery hint has been taken."""
@@ -125,15 +136,15 @@ class Hints:
         self._client.delete(_CONFIRMING)
 
     def _send(self, name: str, lane: Lane, *args: str | bool) -> None:
-        self._app.send_task(name, args=args, queue=str(lane), ignore_result=True)
+        self._app.send_task(name, args=args, queue=QUEUES[lane], ignore_result=True)
 
 
 def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
     """Give the application its tasks; `sending` gives the child's own dispatcher when the first one runs."""
 
     @app.task(name=DRAIN, bind=False, shared=False)  # type: ignore[untyped-decorator]
-    def drain(account: str, lane: str) -> None:
-        work_lane(sending(), hints, account, Lane(lane))
+    def drain(account: str, lane: str, helping: bool = False) -> None:
+        work_lane(sending(), hints, account, Lane(lane), helping=helping)
 
     @app.task(name=RECOVER, bind=False, shared=False)  # type: ignore[untyped-decorator]
     def recover(unknown: bool) -> None:
@@ -158,27 +169,37 @@ def register(app: Celery, sending: Callable[[], Sending], hints: Hints) -> None:
         sending().confirming.work()
 
 
-def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane) -> Drained | None:
-    """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone."""
+def work_lane(sending: Sending, hints: Hints, account: str, lane: Lane, *, helping: bool = False) -> Drained | None:
+    """Drain a lane; hint it again where time ran out before the work did. None for an account that is gone.
+
+    One child is at work for an account and lane. Those who help it wait behind accounts that nobody works for, so that
+    one which is slow never takes every child.
+    """
     known = sending.dispatcher.accounts.get(account)
     if known is None:
         log.warning("a hint names an account that is not configured: account=%s", account)
         return None
-    # A slow account is one child's work: others would wait for its tokens and keep faster accounts waiting.
-    alone = known.rate < WORTH_HELP
-    _quietly(lambda: hints.taken(account, lane, alone=alone))
+    if helping:
+        _quietly(lambda: hints.done(account, lane, helping=True))
+    else:
+        # At a low rate it is one child's work: others would wait for its tokens and keep faster accounts waiting.
+        _quietly(lambda: hints.at_work(account, lane, alone=known.rate < WORTH_HELP))
     try:
         done = sending.dispatcher.drain(account, lane)
     finally:
-        if alone:
+        if not helping:
             _quietly(lambda: hints.done(account, lane))
     if done.more:
-        _quietly(lambda: hints.drain(account, lane))
+        _quietly(lambda: hints.drain(account, lane, helping=helping))
     return done
 
 
-def _key(account: str, lane: Lane) -> str:
-    return f"outreach:hint:{account}:{lane}"
+_HELPED = b"helped"
+"""What stands in the key of an account and lane whose child at work may be helped."""
+
+
+def _key(account: str, lane: Lane, helping: bool = False) -> str:
+    return f"outreach:hint:{account}:{lane}{':help' if helping else ''}"
 
 
 _FRESHNESS = "outreach:hint:tokens"

@@ -12,7 +12,8 @@ from outreach.planning.cascade import cascade_due
 from outreach.planning.occurrences import schedule_due
 from outreach.planning.planner import plan_scheduled
 from outreach.planning.sharing import share_out
-from outreach.reach.counting import catch_up_all
+from outreach.reach import archiving
+from outreach.reach.counting import catch_up_all, sum_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
 from outreach.store import (
@@ -34,6 +35,9 @@ UNANSWERED_KEPT = timedelta(days=365)
 """What citizens wrote and nobody has dealt with."""
 CONFIRMATIONS_KEPT = timedelta(days=365)
 """That a refusal was confirmed; without any address."""
+
+ARCHIVED_AN_HOUR = 2_000_000
+"""Deliveries: a past of ten million is archived within an afternoon, and nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,10 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("cancelled", 5, lambda: actions.sweep_cancelled(runtime.engine, runtime.clock)),
         Tick("replay", 10, receiver.replay),
         Tick("reach", 10, lambda: catch_up_all(runtime.engine, runtime.clock)),
+        Tick("units", 60, lambda: sum_up_all(runtime.engine, runtime.clock)),
         Tick("finish", 5, lambda: actions.finish_ended(runtime.engine, runtime.clock)),
         Tick("retention", 3600, lambda: retain(runtime)),
+        Tick("archive", 3600, lambda: archive(runtime)),
     ]
 
 
@@ -115,3 +121,13 @@ def retain(runtime: Runtime) -> int:
         retention.purge_ledger(connection, runtime.clock.now())
         test_sends.purge(connection, runtime.clock.now())
         return retention.purge_events(connection, runtime.clock.now() - EVENTS_KEPT)
+
+
+def archive(runtime: Runtime) -> int:
+    """Turn the deliveries of campaigns that are long over into counts; returns how many."""
+    days = runtime.settings.archive_after_days
+    if not days:
+        return 0
+    old = archiving.old_runs(runtime.engine, runtime.clock, days=days)
+    done = archiving.archive(runtime.engine, runtime.clock, old, days=days, who="scheduler", most=ARCHIVED_AN_HOUR)
+    return done.deliveries

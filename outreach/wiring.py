@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -47,6 +48,8 @@ from outreach.web.app import create
 _VALKEY_WAITS = 3.0
 """Seconds for an answer; with one more try well within the shortest lease."""
 _embedded: dict[Path, Embedded] = {}
+_GARBAGE = 20_000
+"""New objects after which the web looks for garbage: a hundred callbacks make some thousands."""
 
 
 def settings() -> Settings:
@@ -99,7 +102,8 @@ def build(chosen: Settings, where: Servers | None = None, *, name: str = "outrea
         settings=chosen, database_url=found.database_url, redis_url=found.redis_url, engine=engine, redis=client,
         keys=keys, clock=clock, accounts=accounts.known,
         sending=lambda: _sending(chosen, found.database_url, engine, client, keys, clock, accounts),
-        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts), meaning=meanings(accounts.advisers),
+        receiver=lambda: _receiver(chosen, engine, keys, clock, accounts, found.database_url),
+        meaning=meanings(accounts.advisers),
         makers=accounts.makers,
     )  # fmt: skip
 
@@ -116,9 +120,12 @@ def web_app() -> FastAPI:
     silent.handlers.clear()
     silent.propagate = False
     try:
-        return create(build(settings(), name="web"), on_stop=release)
+        app = create(build(settings(), name="web"), on_stop=release)
     except OutreachError as error:
         sys.exit(str(error))
+    gc.freeze()  # what is there now stays: looking through it again and again took a quarter of a callback's time
+    gc.set_threshold(_GARBAGE, 20, 50)
+    return app
 
 
 def redis_client(url: str) -> redis.Redis:
@@ -197,6 +204,10 @@ def _sending(
     return Sending(dispatcher, recovery, Freshness(engine, loop, accounts.known), poller, confirming, metering)
 
 
-def _receiver(chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts) -> Receiver:
+def _receiver(
+    chosen: Settings, engine: Engine, keys: KeyRing, clock: Clock, accounts: Accounts, database_url: str = ""
+) -> Receiver:
+    """With a `database_url` it gets connections of its own for many callbacks at once; they are made when needed."""
     adapters = {name: make() for name, make in accounts.makers.items()}
-    return Receiver(engine, adapters, accounts.known, keys, clock, chosen.zone)
+    steady = connect(database_url, name="receipts", pool_size=2, steady=True) if database_url else None
+    return Receiver(engine, adapters, accounts.known, keys, clock, chosen.zone, steady)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,11 +20,16 @@ class Mood(Enum):
     SILENT = auto()
     """Taken, and never answered."""
     UNAUTHORISED = auto()
+    THROTTLING_ONCE = auto()
+    """One request gets 429 with `retry_after`; those after it are taken."""
 
 
 @dataclass
 class FlakyProvider:
-    """`taken`: whom it has a message for, as often as it has one; `asked`: requests of any fate."""
+    """`taken`: whom it has a message for, as often as it has one; `asked`: requests of any fate.
+
+    `taken_at`, `throttled_at` (0: never): when, by the monotonic clock. `latency`: seconds before it says so.
+    """
 
     port: int = 0
     mood: Mood = Mood.WELL
@@ -31,6 +37,10 @@ class FlakyProvider:
     taken: list[str] = field(default_factory=list)
     breaks_after: int = -1
     """Requests after which it is broken; never for -1."""
+    latency: float = 0.0
+    retry_after: float = 1.0
+    taken_at: list[float] = field(default_factory=list)
+    throttled_at: float = 0.0
 
     def account(self, name: str, more: str = "") -> str:
         """Its part of an accounts.toml."""
@@ -60,9 +70,17 @@ class FlakyProvider:
                 self.taken.append(str(said["To"]))
                 await asyncio.sleep(30)
                 return web.Response(status=500)
+            case Mood.THROTTLING_ONCE:
+                self.mood, self.throttled_at = Mood.WELL, time.monotonic()
+                more = {"Retry-After": f"{self.retry_after:.0f}"}
+                return web.json_response({"code": 20429, "message": "wait", "status": 429}, status=429, headers=more)
             case Mood.WELL:
                 self.taken.append(str(said["To"]))
-                sid = f"SM{len(self.taken):032d}"
+                self.taken_at.append(time.monotonic())
+                number = len(self.taken)
+                if self.latency:
+                    await asyncio.sleep(self.latency)
+                sid = f"SM{number:032d}"
                 return web.json_response({"sid": sid, "status": "queued", "num_segments": "1"}, status=201)
 
 

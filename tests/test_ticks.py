@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import ValidationError
 
 from channels.contract import Inbound
 from outreach import wiring
 from outreach.domain.words import Lane
 from outreach.local.embedded import Servers
+from outreach.planning import actions
+from outreach.reach.counting import catch_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.store import accounts
-from outreach.tasks import Hints, celery_app
-from outreach.ticks import confirm, expire, plan_due, retain, sweep, ticks
+from outreach.tasks import QUEUES, Hints, celery_app
+from outreach.ticks import archive, confirm, expire, plan_due, retain, sweep, ticks
 from tests.world import World
 
 CAMPAIGN = """
@@ -47,7 +50,7 @@ def hints(redis_url: str) -> Hints:
 
 
 def waiting(redis_url: str, lane: Lane) -> int:
-    return int(redis.Redis.from_url(redis_url).llen(str(lane)))
+    return int(redis.Redis.from_url(redis_url).llen(QUEUES[lane]))
 
 
 def test_a_due_message_is_planned_and_hinted_once(world: World, runtime: Runtime, hints: Hints, redis_url: str) -> None:
@@ -105,6 +108,29 @@ def test_raw_events_are_kept_for_ninety_days(world: World, runtime: Runtime) -> 
             (world.clock.now() - timedelta(days=91), world.clock.now() - timedelta(days=89)),
         )
     assert retain(runtime) == 1
+
+
+@pytest.mark.parametrize(("days", "left"), [(90, 0), (800, 1), (0, 1)])
+def test_deliveries_of_campaigns_that_are_long_over_become_counts(
+    world: World, runtime: Runtime, days: int, left: int
+) -> None:
+    world.person("An", phone="+84912000001")
+    world.launch(CAMPAIGN)
+    plan_due(runtime)
+    world.later(hours=25)
+    expire(runtime)
+    assert actions.finish_ended(world.engine, world.clock) == ["thu"]
+    catch_up_all(world.engine, world.clock)
+    world.later(days=91)
+    settings = runtime.settings.model_copy(update={"archive_after_days": days})
+    assert archive(replace(runtime, settings=settings)) == 1 - left
+    assert len(world.rows()) == left
+
+
+@pytest.mark.parametrize("days", [1, 89, -1])
+def test_a_setting_that_would_archive_what_receipts_may_still_be_about_is_refused(days: int) -> None:
+    with pytest.raises(ValidationError, match="archive_after_days"):
+        Settings(archive_after_days=days)
 
 
 def test_every_tick_runs_on_an_empty_installation(world: World, runtime: Runtime, hints: Hints) -> None:

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "campaign": "Campaigns: check, load, try, approve, launch, watch, stop.",
     "template": "Templates: list them, check them, see or send what somebody would get.",
     "deliveries": "Who got what, and why not; send again.",
+    "archive": "Turn the deliveries of campaigns that are long over into counts.",
     "inbound": "What citizens wrote to us: read it, note that it was dealt with.",
     "suppression": "Addresses that are not written to: look why, take it back, bar a list.",
     "reach": "Who was reached: by unit, segment, channel or message.",

@@ -207,7 +207,8 @@ def _named(run: RunStatus, zone: ZoneInfo) -> str:
     """The run's message, and below it what holds it up, as far as it is known."""
     waits = "" if run.waits_until is None else f"waits until {run.waits_until.astimezone(zone):%H:%M} (open hours)"
     trial = "trial mode" if run.trial else ""
-    return "\n".join(filter(None, (run.message, run.reason or waits, trial)))
+    archived = "" if run.archived_at is None else f"archived on {run.archived_at.astimezone(zone):%Y-%m-%d}"
+    return "\n".join(filter(None, (run.message, run.reason or waits, trial, archived)))
 
 
 def _counted(late: Sequence[RunStatus]) -> dict[str, tuple[int, datetime]]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from outreach.cli.archive import tell_archived
 from outreach.cli.campaign_life import counted_states, tell_trial
 from outreach.cli.options import As, Json, Slug, Yes
 from outreach.cli.output import ask, print_json, print_table, say
@@ -20,7 +21,7 @@ from outreach.domain.words import Channel
 from outreach.planning import actions
 from outreach.reach.listing import Line, after_key, each_line, export_csv, list_deliveries
 from outreach.reach.sheets import private_file
-from outreach.store import campaigns
+from outreach.store import campaigns, history
 from outreach.store.explorer import Wanted
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -54,10 +55,12 @@ def list_(
         if as_json:
             print_json({"campaign": slug, "file": str(csv), "rows": written})
         say(f"{written:,} deliveries written to {csv}")
+        tell_archived(session.runtime(), slug, session.settings().zone)
     elif as_json:
         _print_all(session, slug, wanted, limit)
     else:
         _show(session, slug, wanted, limit or 100)
+        tell_archived(session.runtime(), slug, session.settings().zone)
 
 
 def _write(session: Session, slug: str, wanted: Wanted, file: Path) -> int:
@@ -88,7 +91,8 @@ def _print_all(session: Session, slug: str, wanted: Wanted, limit: int | None) -
         sys.stdout.write(f'{{"campaign": {json.dumps(slug)}, "trial": {json.dumps(trial)}, "deliveries": [')
         for at, line in enumerate(lines):
             sys.stdout.write((",\n" if at else "\n") + json.dumps(line.to_json(), ensure_ascii=False))
-        sys.stdout.write("\n]}\n")
+        archived = [one.to_json() for one in history.archived(connection, slug, scope=EVERYTHING)]
+        sys.stdout.write(f'\n], "archived": {json.dumps(archived)}}}\n')
 
 
 def _show(session: Session, slug: str, wanted: Wanted, limit: int) -> None:

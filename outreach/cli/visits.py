@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from outreach.cli.archive import tell_archived
 from outreach.cli.campaign_life import tell_trial
 from outreach.cli.options import MOST_ID, As, Json, Slug, UnitCode
 from outreach.cli.output import print_json, print_table, progress, say
@@ -60,6 +61,7 @@ def list_(
     session = session_of(context)
     tell_trial(session, slug)
     runtime = session.runtime()
+    tell_archived(runtime, slug, session.settings().zone)
     with to_visit(
         runtime.engine, slug, keys=runtime.keys, clock=runtime.clock, scope=EVERYTHING, known=_segments(session),
         unit=unit or "", segment=segment,

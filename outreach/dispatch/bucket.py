@@ -21,12 +21,18 @@ class Grant:
     wait: timedelta = timedelta(0)
 
 
+_LONGER = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
+"""
+
+
 class Buckets:
     """The buckets of every account. Where Valkey is away the calls raise `redis.RedisError`: then nothing is sent."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._take = client.register_script(_SCRIPT)
+        self._hold = client.register_script(_LONGER)
 
     def take(self, account: Account, wanted: int, *, least: int = 1) -> Grant:
         """Take up to `wanted` tokens, at least `least` or none.
@@ -45,9 +51,9 @@ class Buckets:
             self._client.hincrbyfloat(_bucket(account.name), "tokens", float(tokens))
 
     def hold(self, account: Account, pause: timedelta) -> None:
-        """Let no worker take a token of this account for `pause`: the provider asked for it."""
+        """Let no worker take a token of this account for `pause`: the provider asked for it. The longest one counts."""
         milliseconds = max(1, int(pause.total_seconds() * 1000))
-        self._client.set(_hold(account.name), 1, px=milliseconds)
+        self._hold(keys=[_hold(account.name)], args=[milliseconds])
 
 
 def _bucket(name: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from channels.contract import Accepted, Adapter, Content, ErrorKind, Lease, Outgoing, SendError
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.purse import Purse
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.confirmation import confirmation
@@ -120,7 +121,10 @@ class Confirming:
             case ErrorKind.TRANSIENT:
                 self._settle(claimed, State.UNKNOWN if error.may_have_left else State.FAILED, code=code)
             case ErrorKind.THROTTLED | ErrorKind.POSTPONED:
-                self._put_off(claimed, throttle(error.retry_after, spread), code=code, counts=False)
+                pause = throttle(error.retry_after, spread)
+                if error.kind is ErrorKind.THROTTLED:
+                    Purse(self.buckets, account, time.sleep).hold(pause)
+                self._put_off(claimed, pause, code=code, counts=False)
             case ErrorKind.NOT_SENT:
                 self._put_off(claimed, timedelta(seconds=1), code=code, counts=False)
             case ErrorKind.MISCONFIGURED:

@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -52,6 +52,8 @@ LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks whether what is on its way for long has been paused or cancelled meanwhile."""
 _AFTER_A_BUG = timedelta(seconds=60)
 
 
@@ -59,7 +61,8 @@ _AFTER_A_BUG = timedelta(seconds=60)
 class Drained:
     """What one drain did; `more`: it stopped for time, work is left. `weight`: tokens of the last chunk's heaviest.
 
-    `ill`: the account was found ill after the chunk that is on its way was claimed.
+    `ill`: the account was found ill after the chunk that is on its way was claimed. `served`: chunks each run has had,
+    where a chunk is one run's.
     """
 
     sent: int = 0
@@ -68,11 +71,15 @@ class Drained:
     ill: bool = False
     weight: int = 1
     in_lists: bool = False
+    served: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """What draining needs; one per worker child."""
+    """What draining needs; one per worker child.
+
+    `hint`: tells that a lane has work; `help`: calls one more child to a lane that this one is at work for.
+    """
 
     engine: Engine
     buckets: Buckets
@@ -85,6 +92,7 @@ class Dispatcher:
     lease_s: float
     breaker: Breaker
     stopping: Callable[[], bool] = field(default=lambda: False)
+    hint: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     help: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     pause: Callable[[float], None] = time.sleep
     ends: LooseEnds = field(default_factory=LooseEnds)
@@ -151,7 +159,7 @@ class Dispatcher:
 
         What is `told` of the chunk before is recorded whatever happens, never later for want of tokens.
         """
-        purse = Purse(self.buckets, account, self.pause)
+        purse = Purse(self.buckets, account, self.pause, urgent=lane is not Lane.BULK)
         granted, told = self._granted(purse, account, adapter, done, told)
         taken = self._taken(purse, account, lane, done, granted, told) if granted else None
         if taken is None:
@@ -177,7 +185,7 @@ class Dispatcher:
         if not leaving:
             return self._empty(taken)
         done.sent += len(leaving)
-        return Flight(leaving, self.loop.submit(fly(adapter, leaving)), taken.probe)
+        return Flight(leaving, self.loop.submit(fly(adapter, leaving, purse.ear())), taken.probe)
 
     def _granted(
         self, purse: Purse, account: Account, adapter: Adapter, done: Drained, told: Told | None
@@ -203,7 +211,7 @@ class Dispatcher:
         """Claim a chunk and record the one before; None where the database is away, then that one is recorded alone."""
         began = Lease.clock()
         try:
-            taken = self._claim(account, lane, _limit(done, granted), one_run=done.in_lists, told=told)
+            taken = self._claim(account, lane, _limit(done, granted), done, told=told)
         except (OperationalError, InterfaceError, DataError):
             self.ends.unheard(began)
             log.warning("the database is away: account=%s claims nothing", account.name)
@@ -223,8 +231,8 @@ class Dispatcher:
         nothing.set_result(NOTHING)
         return Flight((), nothing, taken.probe)
 
-    def _claim(self, account: Account, lane: Lane, limit: int, *, one_run: bool, told: Told | None) -> Taken:
-        """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of any one of them.
+    def _claim(self, account: Account, lane: Lane, limit: int, done: Drained, *, told: Told | None) -> Taken:
+        """Claim due deliveries, of all open runs or (for lists: what one run says is the same) of each in its turn.
 
         What is `told` of the chunk before is recorded in the same transaction.
         """
@@ -243,7 +251,9 @@ class Dispatcher:
                 for run in claims.open_runs(connection, account=account.name, lane=lane, now=now)
                 if run.test or is_open(HOURS[run.message_class], now, ZoneInfo(run.timezone))
             }
-            order = random.sample(sorted(runs), min(len(runs), 1) if one_run else len(runs))
+            order = random.sample(sorted(runs), len(runs))
+            if done.in_lists:
+                order = sorted(order, key=lambda run: done.served.get(run, 0))[:1]
             claimed, refused = claims.claim(
                 connection, account=account.name, lane=lane, run_ids=order, child=self.child,
                 limit=min(limit, max(PROBE, account.fewest_at_once)) if probe else limit, lease_s=self.lease_s,
@@ -251,6 +261,8 @@ class Dispatcher:
             )  # fmt: skip
             if probe and not claimed:
                 circuits.give_probe_back(connection, account.name)
+        for run in order if done.in_lists else ():
+            done.served[run] = done.served.get(run, 0) + 1
         return Taken(claimed, runs, refused, lease, probe and bool(claimed))
 
     def _compose(self, taken: Taken, adapter: Adapter, composer: Composer) -> tuple[list[Ready], list[Change]]:
@@ -315,6 +327,8 @@ class Dispatcher:
 
     def _told(self, account: Account, flight: Flight) -> Told:
         """Wait for a chunk: what became of it."""
+        while not wait([flight.landing], timeout=_LOOK_AGAIN).done:
+            self._call_back(account, flight)
         landed = flight.landing.result()
         results = landed.results
         outcomes = [
@@ -329,6 +343,17 @@ class Dispatcher:
         fresh = [result for message, result in told if not message.claimed.may_have_left]  # old doubts say nothing
         return Told(outcomes, tally(fresh, landed.seconds), flight.probe)
 
+    def _call_back(self, account: Account, flight: Flight) -> None:
+        """Where a campaign of the chunk was paused or cancelled, write no more of it; what others had in it waits."""
+        try:
+            with self.engine.begin() as connection:
+                stopped = claims.any_stopped(connection, flight.runs)
+        except (OperationalError, InterfaceError):
+            log.warning("the database is away: account=%s cannot be told to stop", account.name)
+            return
+        if stopped:
+            flight.call_back()
+
     def _settle(self, account: Account, told: Told) -> bool:
         """Write what became of a chunk; returns whether the account must rest or be mended."""
         self._recorder.write(told.outcomes, account)
@@ -341,8 +366,8 @@ class Dispatcher:
         """Whether the account is to be left alone; what the database keeps from being judged is judged by the next."""
         try:
             if told.is_broken:
-                self.breaker.paused(account, self.help)
-            return self.breaker.judge(account, told.tally, probe=told.probe, hint=self.help)
+                self.breaker.paused(account, self.hint)
+            return self.breaker.judge(account, told.tally, probe=told.probe, hint=self.hint)
         except (OperationalError, InterfaceError):
             log.warning("the database is away: account=%s is not judged", account.name)
             return False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from channels.contract import Accepted, Adapter, Lease
+from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.lists import send_all
 from outreach.dispatch.messages import Ready
 from outreach.dispatch.outcome import Outcome
@@ -33,6 +33,16 @@ class Flight:
     messages: Sequence[Ready]
     landing: Future[Landed]
     probe: bool = False
+
+    @property
+    def runs(self) -> set[int]:
+        """The runs it carries messages of."""
+        return {message.claimed.run for message in self.messages}
+
+    def call_back(self) -> None:
+        """Let nothing more of it be written: what has not left comes back as not sent."""
+        for message in self.messages:
+            message.outgoing.lease.deadline = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +79,8 @@ NOTHING = Landed((), 0.0)
 """Of a flight of nobody."""
 
 
-async def fly(adapter: Adapter, messages: Sequence[Ready]) -> Landed:
-    """Send a chunk and time it."""
+async def fly(adapter: Adapter, messages: Sequence[Ready], hear: Callable[[SendError], None]) -> Landed:
+    """Send a chunk and time it; `hear` is told of each error as soon as it comes."""
     began = time.monotonic()
-    results = await send_all(adapter, messages)
+    results = await send_all(adapter, messages, hear)
     return Landed(results, time.monotonic() - began)

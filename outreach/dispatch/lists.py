@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from channels.abilities import SendingMany
-from channels.contract import Accepted, Adapter, Content
+from channels.contract import Accepted, Adapter, Content, Outgoing, SendError
 from outreach.dispatch.messages import Ready
 from outreach.store.claims import Claimed
 
@@ -22,13 +22,23 @@ class ListAdapter(Adapter, SendingMany, Protocol):
     """An adapter that sends to lists."""
 
 
-async def send_all(adapter: Adapter, messages: Sequence[Ready]) -> list[Accepted | BaseException]:
-    """Send a chunk; a result for each message, in its order. What fails for a list holds for each of it."""
+Ear = Callable[[SendError], None]
+
+
+def _deaf(error: SendError) -> None:
+    """Of who does not want to hear."""
+
+
+async def send_all(adapter: Adapter, messages: Sequence[Ready], hear: Ear = _deaf) -> list[Accepted | BaseException]:
+    """Send a chunk; a result for each message, in its order. What fails for a list holds for each of it.
+
+    `hear` is told of each error as soon as it comes; others of the chunk may still be on their way.
+    """
     if not isinstance(adapter, SendingMany):
-        sends = (adapter.send(message.outgoing) for message in messages)
+        sends = (_send_one(adapter, message.outgoing, hear) for message in messages)
         return await asyncio.gather(*sends, return_exceptions=True)
     lists = lists_of(adapter, messages)
-    answers = await asyncio.gather(*(_send(adapter, [messages[place] for place in places]) for places in lists))
+    answers = await asyncio.gather(*(_send(adapter, [messages[place] for place in places], hear) for places in lists))
     found = {
         place: result for places, results in zip(lists, answers, strict=True)
         for place, result in zip(places, results, strict=True)
@@ -36,7 +46,15 @@ async def send_all(adapter: Adapter, messages: Sequence[Ready]) -> list[Accepted
     return [found[place] for place in range(len(messages))]
 
 
-async def _send(adapter: ListAdapter, messages: Sequence[Ready]) -> Sequence[Accepted | BaseException]:
+async def _send_one(adapter: Adapter, outgoing: Outgoing, hear: Ear) -> Accepted:
+    try:
+        return await adapter.send(outgoing)
+    except SendError as error:
+        hear(error)
+        raise
+
+
+async def _send(adapter: ListAdapter, messages: Sequence[Ready], hear: Ear) -> Sequence[Accepted | BaseException]:
     outgoings = [message.outgoing for message in messages]
     try:
         if len(outgoings) == 1:
@@ -45,6 +63,8 @@ async def _send(adapter: ListAdapter, messages: Sequence[Ready]) -> Sequence[Acc
         if len(results) != len(outgoings):
             raise ValueError("an adapter gave not one result for each message")
     except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, SendError):
+            hear(error)
         return [error] * len(outgoings)
     return results
 

@@ -71,7 +71,7 @@ class Composer:
         content = Content(
             channel=str(claimed.channel), body=rendered.body, subject=rendered.subject, html=rendered.html,
             template_id=rendered.template_id, parameters=rendered.parameters,
-            attachments=tuple(_attachment(one) for one in rendered.attachments),
+            attachments=tuple([_attachment(one) for one in rendered.attachments]),
         )  # fmt: skip
         problems = adapter.check(content)
         if problems:

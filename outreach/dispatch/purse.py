@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from datetime import timedelta
 
 import redis
 
+from channels.contract import ErrorKind, SendError
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.messages import Ready
 from outreach.domain.accounts import Account
+from outreach.domain.retries import throttle
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +28,15 @@ _PATIENCE_FOR_A_LIST = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """Pays for what one account sends; where Valkey is away nothing may leave."""
+    """Pays for what one account sends; where Valkey is away nothing may leave.
+
+    `urgent`: takes what there is, so that it finds a token while mass runs wait for many at once.
+    """
 
     buckets: Buckets
     account: Account
     pause: Callable[[float], None]
+    urgent: bool = False
 
     def fill(self, chunk: int, weight: int | None, *, patient: bool = True) -> int:
         """Tokens for a chunk of so many messages, waited for a little where `patient`; 0: nothing may leave now.
@@ -37,7 +44,7 @@ class Purse:
         `weight`: tokens a message of a list takes, for whole chunks; None: as many as there are.
         """
         wanted, patience = max(1, min(chunk, int(self.account.rate))), _PATIENCE
-        least = max(1, min(wanted, int(self.account.rate * _SLICE)))
+        least = 1 if self.urgent else max(1, min(wanted, int(self.account.rate * _SLICE)))
         if weight is not None:
             wanted = least = max(1, min(chunk * weight, self.account.burst))
             patience = _PATIENCE_FOR_A_LIST
@@ -85,3 +92,14 @@ class Purse:
             self.buckets.hold(self.account, pause)
         except redis.RedisError:
             log.warning("rate limiter is away: account=%s", self.account.name)
+
+    def ear(self) -> Callable[[SendError], None]:
+        """Lets the account rest as soon as one answer asks for it: others of its chunk may be long on their way."""
+        heard: list[SendError] = []
+
+        def hear(error: SendError) -> None:
+            if error.kind is ErrorKind.THROTTLED and not heard:
+                heard.append(error)
+                asyncio.get_running_loop().run_in_executor(None, self.hold, throttle(error.retry_after, 0.0))
+
+        return hear

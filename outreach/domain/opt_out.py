@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -47,15 +47,20 @@ def is_opt_out(text: str, *, brands: Sequence[str] = ()) -> bool:
     """
     if len(text) > _LONGEST:
         return False
-    return any(_says_no(words, brands) for words in (_words(text), _words(text, parted=True)))
+    words, parted = _words(text), _words(text, parted=True)
+    return _says_no(words, tuple(brands)) or (parted != words and _says_no(parted, tuple(brands)))
 
 
-def _says_no(words: Sequence[str], brands: Sequence[str]) -> bool:
+def _says_no(words: Sequence[str], brands: tuple[str, ...]) -> bool:
     if not 0 < len(words) <= _MOST_WORDS:
         return False
-    own = tuple(" ".join(_words(brand)) for brand in brands)
-    about, polite = _phrases(_ABOUT), _phrases((*_POLITE, *_AFFIRMING, *filter(None, own)))
-    return _refuses(words, about, polite) and not _may_say_yes(words)
+    return _refuses(words, _phrases(_ABOUT), _phrases(_polite(brands))) and not _may_say_yes(words)
+
+
+@lru_cache(maxsize=64)
+def _polite(brands: tuple[str, ...]) -> tuple[str, ...]:
+    own = (" ".join(_words(brand)) for brand in brands)
+    return (*_POLITE, *_AFFIRMING, *filter(None, own))
 
 
 AGAIN = frozenset({"start", "unstop", "bat dau", "dang ky", "dk", "nhan tin", "nhan lai"})
@@ -67,6 +72,8 @@ def is_opt_in(text: str) -> bool:
     return search_key(text) in AGAIN
 
 
+Phrases = Mapping[str, Sequence[Sequence[str]]]
+"""Phrases by the bare letters of their first word: nearly every word of a citizen begins none."""
 Syllable = tuple[tuple[tuple[str, frozenset[str]], ...], frozenset[str]]
 """Letters with what shapes them (ă â ê ô ơ ư đ), and the tone apart, which people put on different letters."""
 
@@ -78,7 +85,7 @@ def _words(text: str, *, parted: bool = False) -> list[str]:
     return [_DRAWN_OUT.sub(r"\1", word) for word in _WORD.findall(unicodedata.normalize("NFC", seen))]
 
 
-def _refuses(words: Sequence[str], about: Sequence[Sequence[str]], polite: Sequence[Sequence[str]]) -> bool:
+def _refuses(words: Sequence[str], about: Phrases, polite: Phrases) -> bool:
     """Whether the words can be read as a refusal with polite words around it, and what it is about behind it."""
     before, after = {0}, set[int]()  # how far the words were read without, and with, a refusal
     for at in range(len(words)):
@@ -91,11 +98,11 @@ def _refuses(words: Sequence[str], about: Sequence[Sequence[str]], polite: Seque
     return len(words) in after
 
 
-def _ends(words: Sequence[str], at: int, phrases: Sequence[Sequence[str]]) -> set[int]:
+def _ends(words: Sequence[str], at: int, phrases: Phrases) -> set[int]:
     """Where those phrases end that begin at a place."""
     return {
         at + len(phrase)
-        for phrase in phrases
+        for phrase in phrases.get(_bare(words[at]), ())
         if at + len(phrase) <= len(words)
         and all(_is(written, meant) for written, meant in zip(words[at:], phrase, strict=False))
     }
@@ -103,13 +110,21 @@ def _ends(words: Sequence[str], at: int, phrases: Sequence[Sequence[str]]) -> se
 
 def _may_say_yes(words: Sequence[str]) -> bool:
     """Whether it may as well be `dạ đúng ạ`, written without marks."""
-    yes = _phrases(_AFFIRMING)
-    return "dung" in words and any(_is(word, one[0]) for word in words for one in yes)
+    return "dung" in words and any(_is(word, one) for word in words for one in _AFFIRMING)
 
 
 @lru_cache(maxsize=64)
-def _phrases(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(phrase.split()) for phrase in phrases)
+def _phrases(phrases: tuple[str, ...]) -> Phrases:
+    found: dict[str, list[list[str]]] = {}
+    for phrase in phrases:
+        words = phrase.split()
+        found.setdefault(_bare(words[0]), []).append(words)
+    return found
+
+
+def _bare(word: str) -> str:
+    """Its letters without what shapes them: equal for any two of which `_is` holds."""
+    return "".join(letter for letter, _ in _syllable(word)[0])
 
 
 def _is(written: str, meant: str) -> bool:

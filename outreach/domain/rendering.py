@@ -10,7 +10,6 @@ from typing import Any
 
 from jinja2 import Template, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
 
 from outreach.domain.attachments import AttachedFile
 from outreach.domain.context import TO_EVERYONE
@@ -246,7 +245,8 @@ def _mail_writer(text: str, language: str, files: tuple[AttachedFile, ...]) -> _
 
 
 def _run(template: Template, context: _Context, block: str | None = None) -> str:
-    inside: Context = template.new_context(context, shared=True)  # type: ignore[arg-type]
+    environment = template.environment  # its globals are none: `new_context` would look through them all the same
+    inside = environment.context_class(environment, context, template.name, template.blocks)  # type: ignore[arg-type]
     chunks: Iterable[str] = (template.blocks[block] if block else template.root_render_func)(inside)
     taken, length = [], 0
     for chunk in chunks:

@@ -54,7 +54,8 @@ def estimate(
     spread = 0.0
     exact = True
     sms: dict[str, tuple[float, float, bool]] | None = None
-    for channel, account, state, _, rows in tallies.tally(connection, target, run.id):
+    counted = tallies.tally(connection, target, run.id)
+    for channel, account, state, _, rows in counted:
         if state != DeliveryState.PLANNED or account not in accounts:
             continue
         price = accounts[account].price
@@ -62,7 +63,8 @@ def estimate(
             cost += rows * price
             continue
         if sms is None:
-            sms = _mean_parts(connection, run, frozen, accounts, target, sample)
+            planned = tallies.planned(counted, Channel.SMS)
+            sms = _mean_parts(connection, run, frozen, accounts, target, sample, planned)
         mean, error, whole = sms.get(account, (1.0, 0.0, False))
         parts += round(mean * rows)
         cost += round(mean * rows) * price
@@ -73,10 +75,18 @@ def estimate(
 
 
 def _mean_parts(
-    connection: Connection, run: Run, frozen: Frozen, accounts: Mapping[str, Account], target: str, sample: int
+    connection: Connection,
+    run: Run,
+    frozen: Frozen,
+    accounts: Mapping[str, Account],
+    target: str,
+    sample: int,
+    planned: int,
 ) -> dict[str, tuple[float, float, bool]]:
     """By account: mean parts of a text, its standard error × 1.96, and whether every text was counted."""
-    drawn = recipients.planned_sample(connection, target, run.id, Channel.SMS, limit=sample, scope=EVERYTHING)
+    drawn = recipients.planned_sample(
+        connection, target, run.id, Channel.SMS, limit=sample, scope=EVERYTHING, total=planned
+    )
     today = run.scheduled_for.astimezone(frozen.definition.zone).date()
     counted: dict[str, list[int]] = {}
     for account, who in drawn:

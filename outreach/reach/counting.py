@@ -12,7 +12,7 @@ from outreach.domain.errors import OutreachError
 from outreach.domain.frozen import Frozen
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.segments import Rule
-from outreach.store import campaigns, reach_counts
+from outreach.store import campaigns, reach_counts, unit_counts
 from outreach.store.versions import read_version
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,16 @@ def catch_up(engine: Engine, slug: str, frozen: Frozen, clock: Clock) -> None:
     if people >= reach_counts.LARGE:
         with engine.begin() as connection:
             reach_counts.refresh_statistics(connection)
+
+
+def sum_up_all(engine: Engine, clock: Clock) -> int:
+    """Sum up by unit the large runs whose sums are missing or old; returns how many."""
+    with engine.connect() as connection:
+        waiting = unit_counts.behind(connection, clock.now())
+    for run in waiting:
+        with engine.begin() as connection:
+            unit_counts.sum_up(connection, run, clock.now())
+    return len(waiting)
 
 
 def _gather_runs(engine: Engine, slug: str) -> int:

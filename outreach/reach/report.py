@@ -151,6 +151,7 @@ class _Counted:
         self._connection = connection
         self._slug = slug
         self._frozen = frozen
+        self._scope = scope
         self._base = scope.path
         self.heard: Sequence[Heard] = broadcasts.heard(connection, slug, scope=scope)
         speaking = {one.unit_code for one in self.heard}
@@ -187,7 +188,7 @@ class _Counted:
 
     def _segments(self) -> list[Row]:
         """A person in several segments counts in each; loudspeakers only where a message was told to that segment."""
-        tallies = store.tallies(self._connection, self._slug, Grouping.SEGMENT)
+        tallies = store.tallies(self._connection, self._slug, Grouping.SEGMENT, scope=self._scope)
         rows = []
         for key in sorted({one.key for one in tallies} | set(self._frozen.segments), key=lambda key: (not key, key)):
             told = {message.id for message in self._frozen.definition.messages if message.segment == key}
@@ -198,7 +199,7 @@ class _Counted:
         return rows
 
     def _channels(self) -> list[Row]:
-        tallies = store.tallies(self._connection, self._slug, Grouping.CHANNEL)
+        tallies = store.tallies(self._connection, self._slug, Grouping.CHANNEL, scope=self._scope)
         used = {one.key for one in tallies}
         rows = [
             Row(channel, channel, self._group(tallies, channel, () if channel.to_people else self.heard))
@@ -213,7 +214,7 @@ class _Counted:
         return [Row(key, VISITS, figures)] if self.visited else []
 
     def _messages(self) -> list[Row]:
-        tallies = store.tallies(self._connection, self._slug, Grouping.MESSAGE)
+        tallies = store.tallies(self._connection, self._slug, Grouping.MESSAGE, scope=self._scope)
         titles = {message.id: message.title or message.id for message in self._frozen.definition.messages}
         keys = [*titles, *sorted({one.key for one in tallies} - titles.keys())]
         rows = [

@@ -45,7 +45,8 @@ class RunStatus:
     """One run. `audience` counts the people (or cases) in the caller's scope, `cost` (VND) is for the whole run.
 
     `reason`: why it is held or expired; like `cost` shown only to those who see everything. `waits_until`: when its
-    class may be sent again, where something of it waits and the open hours are over.
+    class may be sent again, where something of it waits and the open hours are over. `archived_at`: since when its
+    deliveries are counts.
     """
 
     id: int
@@ -59,6 +60,7 @@ class RunStatus:
     waits_until: datetime | None = None
     trial: bool = False
     errors: tuple[Trouble, ...] = ()
+    archived_at: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -74,6 +76,7 @@ class RunStatus:
             "deliveries": dict(self.deliveries),
             "waits_until": None if self.waits_until is None else self.waits_until.isoformat(),
             "errors": [one.to_json() for one in self.errors],
+            "archived_at": None if self.archived_at is None else self.archived_at.isoformat(),
         }
 
 
@@ -229,6 +232,7 @@ def _run(run: Run, standing: store.Standing, scope: Scope, now: datetime, zone: 
         reason=run.reason if scope.everything else "", audience=standing.audience.get(run.id),
         cost=run.cost if scope.everything else None, deliveries=counts,
         waits_until=_waits_until(run, counts, now, zone), trial=run.trial,
+        archived_at=run.archived_at,
     )  # fmt: skip
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Touched
+from channels.contract import AddressChanged, Event, Inbound, Joined, OptOut, Receipt, Touched
+from outreach.domain.accounts import Account
 from outreach.domain.invitation import tokens_in
 from outreach.domain.opt_out import is_opt_in, is_opt_out
 from outreach.domain.phones import PhoneError, parse_phone
@@ -21,7 +24,7 @@ _LONGEST_NUMBER = 40
 def hear(joining: Joining, event: Event) -> None:
     """Let an event that is no receipt have its effect; raises what the database and the key ring raise."""
     event = _numbered(joining, event)
-    _in_touch(joining, event)
+    interactions.heard(joining.connection, _in_touch(joining, event))
     match event:
         case Joined():
             joining.come(event, _evidence(joining, event))
@@ -31,6 +34,28 @@ def hear(joining: Joining, event: Event) -> None:
             _refuse(joining, event)
         case Inbound() if event.sender:
             _written(joining, event)
+
+
+def shares(account: Account, event: Event) -> bool:
+    """Whether an event touches nothing that others wait for: a receipt, or a text that is for people to read alone."""
+    if isinstance(event, Receipt):
+        return True
+    return isinstance(event, Inbound) and not (
+        is_opt_out(event.text, brands=(account.public_name,))
+        or is_opt_in(event.text)
+        or next(tokens_in(event.text), "")
+    )
+
+
+def hear_texts(told: Sequence[tuple[Joining, Event]]) -> None:
+    """What `hear` does, for many texts that `shares` holds of; kept in the order given."""
+    numbered = [(joining, _numbered(joining, event)) for joining, event in told]
+    touched = [one for joining, event in numbered for one in _in_touch(joining, event)]
+    interactions.heard(told[0][0].connection, touched)
+    texts = [(joining, event) for joining, event in numbered if isinstance(event, Inbound) and event.sender]
+    written = [_kept(joining, event) for joining, event in texts if event.text.split()]
+    if written:
+        inbound.keep(told[0][0].connection, written)
 
 
 def _numbered(joining: Joining, event: Event) -> Event:
@@ -52,11 +77,12 @@ def _numbered(joining: Joining, event: Event) -> Event:
         return event
 
 
-def _in_touch(joining: Joining, event: Event) -> None:
-    """Remember that somebody turned to an account that may write only for a while after."""
-    if isinstance(event, Joined | Inbound | Touched) and event.sender and joining.account.windows:
-        sender, at = joining.sealed(event.sender), min(event.at, joining.now)
-        interactions.heard(joining.connection, joining.account.name, sender.values, at)
+def _in_touch(joining: Joining, event: Event) -> list[tuple[str, bytes, datetime]]:
+    """(account, fingerprint, when) to remember where somebody turned to one that may write only for a while after."""
+    if not (isinstance(event, Joined | Inbound | Touched) and event.sender and joining.account.windows):
+        return []
+    sender, at = joining.sealed(event.sender), min(event.at, joining.now)
+    return [(joining.account.name, value, at) for value in sender.values]
 
 
 def _written(joining: Joining, event: Inbound) -> None:
@@ -85,12 +111,14 @@ def _keep(joining: Joining, event: Inbound) -> None:
     words = event.text.split()
     if not words or all(next(tokens_in(word), "") for word in words):
         return
+    inbound.keep(joining.connection, [_kept(joining, event)])
+
+
+def _kept(joining: Joining, event: Inbound) -> inbound.Written:
     channel = joining.channel or joining.account.channels[0]
     body = joining.keys.seal(event.text[:LONGEST])
     at, sender = min(event.at, joining.now), joining.sealed(event.sender)
-    inbound.keep(
-        joining.connection, inbound.Written(joining.account.name, event.event_key, channel, sender, body, at)
-    )  # fmt: skip
+    return inbound.Written(joining.account.name, event.event_key, channel, sender, body, at)
 
 
 def _agree(joining: Joining, event: Inbound) -> None:

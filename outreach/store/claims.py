@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from outreach.store import heirs, interactions
 from outreach.store.campaigns import TESTS
 from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.deliveries import COUNTED, ERRORS_COUNTED, MAY_HAVE_LEFT, SHARDS
-from outreach.store.recipients import RECIPIENT, RECIPIENT_JOINS, TEST_JOIN, recipient
+from outreach.store.recipients import RECIPIENT, RECIPIENT_COLUMNS, RECIPIENT_JOINS, TEST_JOIN, recipient
 from outreach.store.trial import is_listed
 
 
@@ -69,11 +69,12 @@ _OPEN_RUNS = text(
 SELECT r.id, r.campaign, r.message, r.version, c.shift_days, r.class, c.timezone, r.campaign = '{TESTS}' AS test,
     v.hash AS digest
 FROM runs r JOIN campaigns c ON c.slug = r.campaign JOIN campaign_versions v ON v.slug = r.campaign AND v.n = r.version
+CROSS JOIN LATERAL (SELECT 1 FROM deliveries d WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
+    AND d.state = 'planned' AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at LIMIT 1) due
 WHERE r.state = 'sending' AND c.state = 'running' AND r.lane = :lane
-    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
-        AND d.state = 'planned' AND d.next_attempt_at <= :now)
 """
 )
+"""The first one due of each run: asked with EXISTS, a plan made once may read every delivery that is due."""
 
 
 def open_runs(connection: Connection, *, account: str, lane: Lane, now: datetime) -> list[OpenRun]:
@@ -86,6 +87,19 @@ def open_runs(connection: Connection, *, account: str, lane: Lane, now: datetime
         )
         for row in rows
     ]  # fmt: skip
+
+
+_STOPPED = text(
+    """
+SELECT EXISTS (SELECT 1 FROM runs r JOIN campaigns c ON c.slug = r.campaign
+    WHERE r.id = ANY(CAST(:runs AS bigint[])) AND (r.state = 'cancelled' OR c.state IN ('paused', 'cancelled')))
+"""
+)
+
+
+def any_stopped(connection: Connection, runs: Collection[int]) -> bool:
+    """Whether a person has paused or cancelled any of these runs."""
+    return bool(connection.execute(_STOPPED, {"runs": list(runs)}).scalar_one())
 
 
 _ADDRESSED = f"CASE d.channel WHEN '{Channel.ZALO_ZNS}' THEN '{Channel.ZALO_ZNS.addressed_by}' ELSE d.channel END"
@@ -113,9 +127,9 @@ def _claiming(*, tests: bool) -> TextClause:
     return text(
         f"""
 WITH picked AS MATERIALIZED (
-    SELECT p.run_id, p.id FROM unnest(CAST(:run_ids AS bigint[])) WITH ORDINALITY AS r(id, place)
+    SELECT p.* FROM unnest(CAST(:run_ids AS bigint[])) WITH ORDINALITY AS r(id, place)
     CROSS JOIN LATERAL (
-        SELECT d.run_id, d.id FROM deliveries d
+        SELECT d.* FROM deliveries d
         WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
             AND d.state = 'planned' AND d.next_attempt_at <= :now
         ORDER BY d.next_attempt_at LIMIT :per_run FOR UPDATE SKIP LOCKED
@@ -147,8 +161,7 @@ judged AS MATERIALIZED (
                     AND {interactions.closed("d.account", "a.fingerprint", ":now", "CAST(:lasts_s AS float)")}
                     THEN 'window_closed' END)
         END AS refusal
-    FROM picked p
-    JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id
+    FROM picked d
     JOIN runs r ON r.id = d.run_id
     {RECIPIENT_JOINS} {TEST_JOIN if tests else ""}
 ),
@@ -172,7 +185,9 @@ changed AS (
 ),
 {COUNTED},
 {ERRORS_COUNTED}
-SELECT changed.*, clock_timestamp() AS at, extract(epoch FROM expires_at - :now) AS patience_s FROM changed
+SELECT run_id, id, recipient_kind, recipient_id, channel, subject_id, attempt, generation, clock_timestamp() AS at,
+    CAST(extract(epoch FROM expires_at - :now) AS float) AS patience_s, value, key_version, sealed_who, mark, doubtful,
+    state, reason, moved, {RECIPIENT_COLUMNS} FROM changed
 """
     )
 
@@ -245,7 +260,7 @@ def _claimed(row: Any) -> Claimed:
         attempt=row.attempt,
         generation=row.generation,
         sent_after=row.at,
-        patience_s=float(row.patience_s),
+        patience_s=row.patience_s,
         sealed=row.value,
         key_version=row.key_version,
         who=recipient(row),

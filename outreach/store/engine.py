@@ -20,7 +20,11 @@ _CUT_OFF: Final = {
 """A host that is cut off is noticed within half a minute on both sides: here nobody waits for ever for an answer, and
 the server does not keep for hours what a transaction of that host had locked. Seconds; the last in milliseconds."""
 _SERVER_TOO: Final = " ".join(f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in _CUT_OFF.items())
-_STEADY: Final = "-c plan_cache_mode=force_generic_plan"
+_STEADY: Final = (
+    "-c plan_cache_mode=force_generic_plan -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+)
+"""A plan made once knows neither the limit nor the table of next month: a join by hash would read all of one for a
+chunk of a hundred, so that only what looks each row up by its key is left to choose."""
 _FRESH: Final = 1.0
 """Seconds after its last use in which a connection needs no test."""
 

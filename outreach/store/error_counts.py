@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from outreach.domain.scope import Scope
 from outreach.domain.states import TROUBLES, DeliveryState
 from outreach.domain.words import Channel
+from outreach.store import unit_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +32,23 @@ _KEPT = """
     WHERE run_id = ANY(CAST(:ids AS bigint[]))
     GROUP BY run_id, account, channel, state, reason, code HAVING sum(n) > 0
 """
-_LOOKED_AT = """
-    SELECT d.run_id, d.account, d.channel, d.state, coalesce(d.reason, '') AS reason, coalesce(d.code, '') AS code,
-        count(*) AS n
-    FROM deliveries d JOIN units u ON u.code = d.unit_code AND starts_with(u.path, :path)
-    WHERE d.run_id = ANY(CAST(:ids AS bigint[])) AND (d.state IN ('failed', 'unknown')
-        OR (d.state = 'planned' AND d.reason = ANY(CAST(:troubles AS text[]))))
-    GROUP BY 1, 2, 3, 4, 5, 6
-"""
 
 
 def counted(connection: Connection, run_ids: Sequence[int], *, scope: Scope) -> list[Counted]:
-    """The troubles of these runs, the most frequent first; those of a subtree are counted from its rows."""
-    values = {"ids": list(run_ids), "path": scope.path, "troubles": [str(reason) for reason in TROUBLES]}
-    rows = connection.execute(text(_KEPT if scope.everything else _LOOKED_AT), values)
-    found = [
-        Counted(
-            row.run_id, row.account, Channel(row.channel), DeliveryState(row.state), row.reason, row.code, int(row.n)
-        )
-        for row in rows
-    ]
+    """The troubles of these runs, the most frequent first."""
+    if scope.everything:
+        rows = connection.execute(text(_KEPT), {"ids": list(run_ids)})
+        found = [_counted(row.run_id, row) for row in rows]
+    else:
+        units = unit_counts.counted(connection, run_ids, scope=scope)
+        found = [_counted(row.run, row) for row in units if _is_trouble(row)]
     return sorted(found, key=lambda one: (-one.n, one.run, one.account, one.state, one.reason, one.code))
+
+
+def _counted(run: int, row: Any) -> Counted:
+    return Counted(run, row.account, Channel(row.channel), DeliveryState(row.state), row.reason, row.code, int(row.n))
+
+
+def _is_trouble(row: unit_counts.Counted) -> bool:
+    """Whether it failed, is unknown or was put off."""
+    return row.state in ("failed", "unknown") or (row.state == "planned" and row.reason in TROUBLES)

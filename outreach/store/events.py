@@ -13,7 +13,10 @@ from outreach.domain.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """An event as it is stored: `payload` is sealed; (run, delivery) where the provider gave our key back."""
+    """An event as it is stored: `payload` is sealed; (run, delivery) where the provider gave our key back.
+
+    `applied`: it has its effect in the same transaction.
+    """
 
     account: str
     event_key: str
@@ -21,31 +24,37 @@ class RawEvent:
     provider_id: str
     run: int | None
     delivery: int | None
+    applied: bool = False
 
 
-def keep(connection: Connection, events: Sequence[RawEvent]) -> set[str]:
-    """Store events; returns the keys of those not seen before. A repetition changes nothing."""
+_KEEP = text(
+    """
+    INSERT INTO raw_events (account, event_key, payload, provider_id, run_id, delivery_id, applied_at)
+    SELECT account, event_key, payload, provider_id, run_id, delivery_id, CASE WHEN applied THEN now() END
+    FROM unnest(CAST(:accounts AS text[]), CAST(:keys AS text[]), CAST(:payloads AS bytea[]),
+        CAST(:provider_ids AS text[]), CAST(:runs AS bigint[]), CAST(:deliveries AS bigint[]),
+        CAST(:applied AS boolean[]))
+        AS e(account, event_key, payload, provider_id, run_id, delivery_id, applied)
+    ON CONFLICT (account, event_key) DO NOTHING RETURNING account, event_key
+    """
+)
+"""With the moment of their effect: to put it there afterwards would write every row and its index entries twice."""
+
+
+def keep(connection: Connection, events: Sequence[RawEvent]) -> set[tuple[str, str]]:
+    """Store events; returns (account, key) of those not seen before. A repetition changes nothing."""
     if not events:
         return set()
-    rows = connection.execute(
-        text(
-            """
-            INSERT INTO raw_events (account, event_key, payload, provider_id, run_id, delivery_id)
-            SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:keys AS text[]), CAST(:payloads AS bytea[]),
-                CAST(:provider_ids AS text[]), CAST(:runs AS bigint[]), CAST(:deliveries AS bigint[]))
-            ON CONFLICT (account, event_key) DO NOTHING RETURNING event_key
-            """
-        ),
-        {
-            "accounts": [event.account for event in events],
-            "keys": [event.event_key for event in events],
-            "payloads": [event.payload for event in events],
-            "provider_ids": [event.provider_id or None for event in events],
-            "runs": [event.run for event in events],
-            "deliveries": [event.delivery for event in events],
-        },
-    )
-    return {row.event_key for row in rows}
+    values = {
+        "accounts": [event.account for event in events],
+        "keys": [event.event_key for event in events],
+        "payloads": [event.payload for event in events],
+        "provider_ids": [event.provider_id or None for event in events],
+        "runs": [event.run for event in events],
+        "deliveries": [event.delivery for event in events],
+        "applied": [event.applied for event in events],
+    }
+    return {(row.account, row.event_key) for row in connection.execute(_KEEP, values)}
 
 
 def applied(connection: Connection, account: str, event_keys: Sequence[str]) -> None:
@@ -62,7 +71,7 @@ def applied(connection: Connection, account: str, event_keys: Sequence[str]) -> 
 def retry(connection: Connection, account: str, event_key: str, *, at: datetime) -> None:
     """Have an event that failed applied again, at `at` or later."""
     connection.execute(
-        text("UPDATE raw_events SET retry_at = :at WHERE account = :account AND event_key = :key"),
+        text("UPDATE raw_events SET retry_at = :at, applied_at = NULL WHERE account = :account AND event_key = :key"),
         {"at": at, "account": account, "key": event_key},
     )
 
@@ -129,19 +138,22 @@ def by_provider_ids(connection: Connection, account: str, provider_ids: Sequence
     return {row.provider_id: (row.run_id, row.id) for row in rows}
 
 
-def of_account(
-    connection: Connection, account: str, places: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], Channel]:
-    """Those of `places` (run, delivery) that went through this account, with their channels."""
-    rows = connection.execute(
-        text(
-            "SELECT d.run_id, d.id, d.channel"
-            " FROM unnest(CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(run_id, id)"
-            " JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id WHERE d.account = :account"
-        ),
-        {"account": account, "runs": [run for run, _ in places], "ids": [delivery for _, delivery in places]},
-    )
-    return {(row.run_id, row.id): Channel(row.channel) for row in rows}
+_OF_ACCOUNTS = text(
+    """
+    SELECT d.account, d.run_id, d.id, d.channel
+    FROM unnest(CAST(:accounts AS text[]), CAST(:runs AS bigint[]), CAST(:ids AS bigint[])) AS p(account, run_id, id)
+    JOIN deliveries d ON d.run_id = p.run_id AND d.id = p.id AND d.account = p.account
+    """
+)
+
+
+def of_accounts(connection: Connection, places: Sequence[tuple[str, int, int]]) -> dict[tuple[str, int, int], Channel]:
+    """Those of `places` (account, run, delivery) that went through the account, with their channels."""
+    if not places:
+        return {}
+    accounts, runs, ids = (list(column) for column in zip(*places, strict=True))
+    rows = connection.execute(_OF_ACCOUNTS, {"accounts": accounts, "runs": runs, "ids": ids})
+    return {(row.account, row.run_id, row.id): Channel(row.channel) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

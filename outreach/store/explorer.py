@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from outreach.domain.scope import Scope
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Channel, RecipientKind
+from outreach.store import unit_counts
 
 _STREAMED = 1000
 """Rows the server hands over at a time: what a stream keeps in memory."""
@@ -55,37 +56,73 @@ class Listed:
     key_version: int | None
 
 
-_LIST = """
+_COLUMNS = """
     SELECT d.run_id, d.id, r.message, d.recipient_kind, d.recipient_id, d.unit_code, d.subject_id, d.channel, d.state,
         d.reason, d.code, d.account, d.attempt, d.generation, d.due_at, d.next_attempt_at, d.sent_at, d.proved,
         CASE WHEN d.recipient_kind = 'station' THEN s.name
             WHEN c.erased_at IS NULL AND (:path = '' OR starts_with(h.path, :path)) THEN c.full_name END AS name,
         CASE WHEN c.erased_at IS NULL AND (:path = '' OR starts_with(h.path, :path)) THEN a.value END AS sealed,
         a.key_version
-    FROM deliveries d
+"""
+_NAMED = """
     JOIN runs r ON r.id = d.run_id
     LEFT JOIN units u ON u.code = d.unit_code
     LEFT JOIN stations s ON d.recipient_kind = 'station' AND s.id = d.recipient_id
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
     LEFT JOIN units h ON h.code = c.unit_code
     LEFT JOIN addresses a ON a.id = d.address_id
-    WHERE d.run_id = ANY(ARRAY(SELECT o.id FROM runs o WHERE o.campaign = :campaign))
-        AND (d.run_id, d.id) > (:run, :delivery)
-        AND (:path = '' OR starts_with(u.path, :path))
+    WHERE (d.run_id, d.id) > (:run, :delivery) AND d.run_id = ANY(CAST(:runs AS bigint[]))
 """
+_LIST = f"{_COLUMNS} FROM deliveries d {_NAMED}"
+_LIST_PLACES = f"""
+    {_COLUMNS}
+    FROM (
+        SELECT s.run_id, i.id FROM summed_places s CROSS JOIN LATERAL unnest(s.ids) AS i(id)
+        WHERE s.run_id = ANY(CAST(:runs AS bigint[])) AND s.unit_code = ANY(CAST(:units AS text[]))
+        UNION ALL
+        SELECT n.run_id, n.id FROM summed_runs s JOIN deliveries n ON n.run_id = s.run_id AND n.id > s.last_id
+        WHERE s.run_id = ANY(CAST(:runs AS bigint[])) AND n.unit_code = ANY(CAST(:units AS text[]))
+        ORDER BY 1, 2
+    ) p CROSS JOIN LATERAL (SELECT * FROM deliveries o WHERE o.run_id = p.run_id AND o.id = p.id OFFSET 0) d
+    {_NAMED}
+"""
+"""Of few units in summed up runs: one by one, however many the planner may expect."""
 _NARROWED = {
     "state": "AND d.state = :state",
     "channel": "AND d.channel = :channel",
     "reason": "AND d.reason = :reason",
-    "message": "AND r.message = :message",
+    "reasons": "AND d.reason = ANY(CAST(:reasons AS text[]))",
+    "units": "AND d.unit_code = ANY(CAST(:units AS text[]))",
+    "below": "AND starts_with(u.path, :below)",
 }
+_ORDER = "ORDER BY d.run_id, d.id"
+_FEW = 20
+"""Units whose deliveries are looked up one by one; of more of them enough are found in the order of ids."""
+
+_RUNS = text(
+    """
+    SELECT o.id FROM runs o WHERE o.campaign = :campaign AND o.id >= :run AND (:message = '' OR o.message = :message)
+        AND (:any OR EXISTS (SELECT 1 FROM run_counts k WHERE k.run_id = o.id
+            AND (:state = '' OR k.state = :state) AND (:channel = '' OR k.channel = :channel)
+            GROUP BY k.run_id HAVING sum(k.n) > 0))
+    ORDER BY o.id
+    """
+)
+_TROUBLES = text("SELECT DISTINCT reason FROM error_counts WHERE run_id = ANY(:runs) AND state = :state")
+_UNITS = text("SELECT code FROM units WHERE starts_with(path, :path) LIMIT :limit")
 
 
 def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, scope: Scope) -> list[Listed]:
     """At most `limit` deliveries of a campaign; the key of the last one is where the next page begins."""
-    statement, values = _query(campaign, wanted, scope)
-    rows = connection.execute(text(statement + " LIMIT :limit"), {**values, "limit": limit})
-    return [_listed(row) for row in rows]
+    values, narrowed = _query(connection, campaign, wanted, scope)
+    places = unit_counts.summed_of(connection, values["runs"]) if "units" in values else []
+    others = sorted(set(values["runs"]) - set(places))
+    found: list[Listed] = []
+    for form, runs in ((_LIST, others), (_LIST_PLACES, places)):
+        if runs:
+            query = text(f"{form} {narrowed} {_ORDER} LIMIT :limit")
+            found += map(_listed, connection.execute(query, {**values, "runs": runs, "limit": limit}))
+    return sorted(found, key=lambda one: (one.run, one.delivery))[:limit]
 
 
 def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scope) -> Iterator[Listed]:
@@ -93,23 +130,47 @@ def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scop
 
     The connection belongs to the stream until it is exhausted.
     """
-    statement, values = _query(campaign, wanted, scope)
+    values, narrowed = _query(connection, campaign, wanted, scope)
     options = {"stream_results": True, "yield_per": _STREAMED}
-    for row in connection.execute(text(statement), values, execution_options=options):
+    for row in connection.execute(text(f"{_LIST} {narrowed} {_ORDER}"), values, execution_options=options):
         yield _listed(row)
 
 
-def _query(campaign: str, wanted: Wanted, scope: Scope) -> tuple[str, dict[str, Any]]:
-    given = {
-        "state": wanted.state and str(wanted.state),
-        "channel": wanted.channel and str(wanted.channel),
-        "reason": wanted.reason,
-        "message": wanted.message,
-    }
-    chosen = {name: value for name, value in given.items() if value}
+def _query(connection: Connection, campaign: str, wanted: Wanted, scope: Scope) -> tuple[dict[str, Any], str]:
+    """Values and conditions, narrowed by what the counts know: few of a million are not looked for one by one."""
     run, delivery = wanted.after
-    values = {"campaign": campaign, "path": scope.path, "run": run, "delivery": delivery, **chosen}
-    return " ".join([_LIST, *(_NARROWED[name] for name in chosen), "ORDER BY d.run_id, d.id"]), values
+    state, channel = str(wanted.state or ""), str(wanted.channel or "")
+    runs = _runs(connection, campaign, run, wanted.message, state, channel)
+    given: dict[str, Any] = {
+        "state": state, "channel": channel, "reason": wanted.reason,
+        "reasons": None if wanted.reason else _reasons(connection, runs, wanted.state),
+        **_places(connection, scope),
+    }  # fmt: skip
+    chosen = {name: value for name, value in given.items() if value}
+    values = {"path": scope.path, "runs": runs, "run": run, "delivery": delivery, **chosen}
+    return values, " ".join(_NARROWED[name] for name in chosen)
+
+
+def _runs(connection: Connection, campaign: str, after: int, message: str, state: str, channel: str) -> list[int]:
+    """The runs from `after` on that have such deliveries at all."""
+    values = {"campaign": campaign, "run": after, "message": message, "state": state, "channel": channel}
+    return list(connection.execute(_RUNS, {**values, "any": not state and not channel}).scalars())
+
+
+def _reasons(connection: Connection, runs: list[int], state: DeliveryState | None) -> list[str] | None:
+    """The reasons of what failed or is unknown in these runs, by which they are found; None where one has none."""
+    if state not in (DeliveryState.FAILED, DeliveryState.UNKNOWN):
+        return None
+    found = list(connection.execute(_TROUBLES, {"runs": runs, "state": str(state)}).scalars())
+    return None if "" in found else found
+
+
+def _places(connection: Connection, scope: Scope) -> dict[str, Any]:
+    """The units of a narrow scope, or where a wide one begins."""
+    if scope.everything:
+        return {}
+    codes = list(connection.execute(_UNITS, {"path": scope.path, "limit": _FEW + 1}).scalars())
+    return {"below": scope.path} if len(codes) > _FEW else {"units": codes or [""]}
 
 
 def _listed(row: Any) -> Listed:

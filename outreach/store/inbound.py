@@ -43,42 +43,70 @@ class Written:
 
 _KEEP = text(
     """
-WITH known AS (
-    SELECT DISTINCT a.contact_id FROM addresses a WHERE a.fingerprint = ANY(:fingerprints) AND a.channel = :addressed
-        AND a.account IN ('', :account)
+WITH prints AS MATERIALIZED (
+    SELECT p.n, array_agg(p.fingerprint) AS fingerprints
+    FROM unnest(CAST(:of AS integer[]), CAST(:prints AS bytea[])) AS p(n, fingerprint) GROUP BY p.n
 ),
-theirs AS (
-    SELECT contact_id FROM known
-    UNION SELECT c.id FROM contacts c WHERE c.guardian_id IN (SELECT contact_id FROM known)
-),
-answered AS (
-    SELECT d.run_id, d.id FROM runs r
-    JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.channel = :channel
-        AND d.recipient_id IN (SELECT contact_id FROM theirs)
-    WHERE r.planned_at IS NOT NULL AND (r.finished_at IS NULL OR r.finished_at > :since)
-        AND d.account = :account AND d.fingerprint = ANY(:fingerprints) AND d.sent_at > :since AND d.sent_at <= :until
-    ORDER BY d.sent_at DESC, d.run_id DESC, d.id DESC LIMIT 1
+written AS MATERIALIZED (
+    SELECT w.*, p.fingerprints FROM unnest(
+        CAST(:numbers AS integer[]), CAST(:accounts AS text[]), CAST(:keys AS text[]), CAST(:channels AS text[]),
+        CAST(:addressed AS text[]), CAST(:newest AS bytea[]), CAST(:versions AS smallint[]), CAST(:senders AS bytea[]),
+        CAST(:bodies AS bytea[]), CAST(:moments AS timestamptz[])
+    ) AS w(n, account, event_key, channel, addressed, fingerprint, key_version, sender, body, at)
+    JOIN prints p ON p.n = w.n
 )
 INSERT INTO inbound (account, event_key, channel, fingerprint, key_version, sender, body, contacts, at, run_id,
     delivery_id)
-SELECT :account, :event_key, :channel, :fingerprint, :version, :sender, :body,
-    ARRAY(SELECT contact_id FROM known ORDER BY contact_id), :at,
-    (SELECT run_id FROM answered), (SELECT id FROM answered)
+SELECT w.account, w.event_key, w.channel, w.fingerprint, w.key_version, w.sender, w.body, k.contacts, w.at,
+    a.run_id, a.id
+FROM written w
+CROSS JOIN LATERAL (
+    SELECT ARRAY(
+        SELECT DISTINCT a.contact_id FROM addresses a WHERE a.fingerprint = ANY(w.fingerprints)
+            AND a.channel = w.addressed AND a.account IN ('', w.account) ORDER BY a.contact_id
+    ) AS contacts
+) k
+LEFT JOIN LATERAL (
+    SELECT d.run_id, d.id FROM runs r
+    JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.channel = w.channel
+        AND d.recipient_id IN (
+            SELECT unnest(k.contacts) UNION SELECT c.id FROM contacts c WHERE c.guardian_id = ANY(k.contacts)
+        )
+    WHERE k.contacts <> '{}' AND r.planned_at IS NOT NULL
+        AND (r.finished_at IS NULL OR r.finished_at > w.at - CAST(:within AS interval))
+        AND d.account = w.account AND d.fingerprint = ANY(w.fingerprints)
+        AND d.sent_at > w.at - CAST(:within AS interval) AND d.sent_at <= w.at + CAST(:apart AS interval)
+    ORDER BY d.sent_at DESC, d.run_id DESC, d.id DESC LIMIT 1
+) a ON true
+ORDER BY w.n
 ON CONFLICT (account, event_key) DO NOTHING
 """
 )
 
 
-def keep(connection: Connection, written: Written) -> bool:
-    """Store a text with whom it is from and what it answers, as far as that can be told; False for a repetition."""
-    sender = written.sender
+def keep(connection: Connection, written: Sequence[Written]) -> int:
+    """Store texts in this order, each with whom it is from and what it answers, as far as that can be told.
+
+    Returns how many were new: a repetition changes nothing.
+    """
+    prints = [(n, value) for n, one in enumerate(written) for value in one.sender.values]
     values = {
-        "account": written.account, "event_key": written.event_key, "channel": str(written.channel),
-        "addressed": str(written.channel.addressed_by), "fingerprint": sender.newest, "version": sender.version,
-        "fingerprints": sender.values, "sender": sender.value, "body": written.body, "at": written.at,
-        "since": written.at - ANSWERS_WITHIN, "until": written.at + _CLOCKS_APART,
-    }  # fmt: skip
-    return bool(connection.execute(_KEEP, values).rowcount)
+        "of": [n for n, _ in prints],
+        "prints": [value for _, value in prints],
+        "numbers": list(range(len(written))),
+        "accounts": [one.account for one in written],
+        "keys": [one.event_key for one in written],
+        "channels": [str(one.channel) for one in written],
+        "addressed": [str(one.channel.addressed_by) for one in written],
+        "newest": [one.sender.newest for one in written],
+        "versions": [one.sender.version for one in written],
+        "senders": [one.sender.value for one in written],
+        "bodies": [one.body for one in written],
+        "moments": [one.at for one in written],
+        "within": ANSWERS_WITHIN,
+        "apart": _CLOCKS_APART,
+    }
+    return connection.execute(_KEEP, values).rowcount
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from outreach.store.tables import interactions
 _HEARD = text(
     f"""
 INSERT INTO {interactions.name} (account, fingerprint, last_at)
-SELECT :account, f, :at FROM unnest(CAST(:fingerprints AS bytea[])) AS f ORDER BY f
+SELECT account, fingerprint, max(at)
+FROM unnest(CAST(:accounts AS text[]), CAST(:fingerprints AS bytea[]), CAST(:moments AS timestamptz[]))
+    AS h(account, fingerprint, at)
+GROUP BY account, fingerprint ORDER BY account, fingerprint
 ON CONFLICT (account, fingerprint) DO UPDATE SET last_at = greatest(interactions.last_at, excluded.last_at)
 """
 )
@@ -29,9 +32,11 @@ ON CONFLICT (account, fingerprint) DO UPDATE SET refused_at = greatest(interacti
 )
 
 
-def heard(connection: Connection, account: str, fingerprints: Sequence[bytes], at: datetime) -> None:
-    """Somebody was in touch with the account at `at`; `fingerprints` of the address under every key version."""
-    connection.execute(_HEARD, {"account": account, "fingerprints": list(fingerprints), "at": at})
+def heard(connection: Connection, told: Sequence[tuple[str, bytes, datetime]]) -> None:
+    """Addresses were in touch with accounts: (account, fingerprint, when), one for every key version."""
+    if told:
+        accounts, fingerprints, moments = (list(column) for column in zip(*told, strict=True))
+        connection.execute(_HEARD, {"accounts": accounts, "fingerprints": fingerprints, "moments": moments})
 
 
 def refused(connection: Connection, deliveries: Sequence[tuple[int, int, datetime]], now: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection, text
 
 from outreach.store import interactions
@@ -107,12 +109,30 @@ _WITH_CASES = """
 """Everyone gets a message for each case: the cap counts them through."""
 
 
+_HANDED_ON = """
+, handed_on AS (
+    INSERT INTO later SELECT contact_id, subject_id, unit_code FROM placed
+    WHERE reason = ANY(CAST(:go_on AS text[]))
+)
+"""
+"""Nobody is handed on where no channel follows."""
+
+_FEW = 1000
+"""Up to so many people each is looked up: a reminder to one must not read the addresses of a million."""
+
+
+def _is_small(connection: Connection) -> bool:
+    return connection.execute(text("SELECT 1 FROM audience OFFSET :few LIMIT 1"), {"few": _FEW}).first() is None
+
+
 def plan_people(connection: Connection, step: Step) -> None:
     """Give everyone of the table `audience` a row on one channel to people: planned, or suppressed with the reason.
 
     The audience is about people or about cases, never both at once.
     """
     cases = connection.execute(text("SELECT 1 FROM audience WHERE subject_id <> 0 LIMIT 1")).first() is not None
+    if step.target == "deliveries" and _is_small(connection):
+        step = replace(step, batch=True)
     statement = f"""
 WITH {_excused(step)},
 ordered AS ({_WITH_CASES if cases else _ALONE}),
@@ -130,18 +150,14 @@ placed AS MATERIALIZED (
         CASE WHEN reason = 'shared_address' THEN coalesce(served_by, leader) END AS shared_with
     FROM judged
 ),
-{_written(step)},
-handed_on AS (
-    INSERT INTO later SELECT contact_id, subject_id, unit_code FROM placed
-    WHERE reason = ANY(CAST(:go_on AS text[]))
-)
+{_written(step)}
+{_HANDED_ON if step.follows else ""}
 {counted(step)}
 {_ledger(step, cases=cases)}
 """
     fresh_later(connection)
-    connection.execute(
-        text(statement), {**step.values(), **account_values(step), **_windows(step), "go_on": list(GO_ON)}
-    )
+    going_on = {"go_on": list(GO_ON)} if step.follows else {}
+    connection.execute(text(statement), {**step.values(), **account_values(step), **_windows(step), **going_on})
 
 
 def _excused(step: Step) -> str:

@@ -133,11 +133,20 @@ _BY_SEGMENT = """
 
 _BY_DELIVERY = """
     WITH each AS (
-        SELECT {key} AS key, d.recipient_id AS contact_id, bool_or(d.proved OR coalesce(l.proved, false)) AS proved
-        FROM runs r JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact'
-        LEFT JOIN deliveries l ON d.state = 'suppressed' AND l.run_id = d.run_id AND l.recipient_kind = 'contact'
-            AND l.recipient_id = d.shared_with AND l.channel = d.channel AND l.subject_id = 0
-        WHERE r.campaign = :campaign GROUP BY {key}, d.recipient_id
+        SELECT key, contact_id, bool_or(proved) AS proved FROM (
+            SELECT {key} AS key, d.recipient_id AS contact_id,
+                d.proved OR coalesce(l.proved OR a.proved > 0, false) AS proved
+            FROM {narrowed} runs r JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' {theirs}
+            LEFT JOIN deliveries l ON d.state = 'suppressed' AND l.run_id = d.run_id AND l.recipient_kind = 'contact'
+                AND l.recipient_id = d.shared_with AND l.channel = d.channel AND l.subject_id = 0
+            LEFT JOIN archived_people a ON d.state = 'suppressed' AND r.archived_at IS NOT NULL AND a.run_id = d.run_id
+                AND a.contact_id = d.shared_with AND a.channel = d.channel
+            WHERE r.campaign = :campaign
+            UNION ALL
+            SELECT {key}, d.contact_id, d.proved_at IS NOT NULL
+            FROM {narrowed} runs r JOIN archived_people d ON d.run_id = r.id {theirs_archived}
+            WHERE r.campaign = :campaign AND r.archived_at IS NOT NULL
+        ) d GROUP BY key, contact_id
     )
     SELECT e.key, p.unit_code, count(*) AS audience, count(*) FILTER (WHERE e.proved) AS measured,
         count(*) FILTER (WHERE p.reached AND {first} = e.key) AS first
@@ -147,15 +156,25 @@ _BY_DELIVERY = """
 """
 
 
-def tallies(connection: Connection, campaign: str, by: Grouping) -> list[Tally]:
-    """Count the gathered people by unit and by segment, channel or message; "" is no segment."""
+_WHOLE = {"narrowed": "", "theirs": "", "theirs_archived": ""}
+_NARROW = {
+    "narrowed": "reach_people w CROSS JOIN",
+    "theirs": "AND d.recipient_id = w.contact_id",
+    "theirs_archived": "AND d.contact_id = w.contact_id",
+}
+"""Of a subtree the deliveries of its people are looked up, instead of all being counted first."""
+
+
+def tallies(connection: Connection, campaign: str, by: Grouping, *, scope: Scope) -> list[Tally]:
+    """Count the people gathered in `scope` by unit and by segment, channel or message; "" is no segment."""
+    form = _WHOLE if scope.everything else _NARROW
     match by:
         case Grouping.SEGMENT:
             statement = _BY_SEGMENT
         case Grouping.CHANNEL:
-            statement = _BY_DELIVERY.format(key="d.channel", first="p.channel")
+            statement = _BY_DELIVERY.format(key="d.channel", first="p.channel", **form)
         case Grouping.MESSAGE:
-            statement = _BY_DELIVERY.format(key="r.message", first="f.message")
+            statement = _BY_DELIVERY.format(key="r.message", first="f.message", **form)
     values = {"campaign": campaign} if by in (Grouping.CHANNEL, Grouping.MESSAGE) else {}
     rows = connection.execute(text(statement), values)
     return [Tally(row.key, row.unit_code, row.audience, row.measured, row.first) for row in rows]
@@ -217,22 +236,27 @@ def delivered_of(
 ) -> tuple[int, int]:
     """(proved, sent) deliveries to those of the gathered people who are in a segment and below a unit's path.
 
-    `until`: only those that left (or, where that is not known, were due) by then.
+    `until`: only those that left (or, where that is not known, were due) by then; what is archived left long ago.
     """
     row = connection.execute(
         text(
             f"""
-            SELECT count(*) FILTER (WHERE d.proved) AS part, count(*) AS whole
-            FROM runs r JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact'
-                AND d.state IN ('accepted', 'unknown', 'failed', 'delivered', 'read')
-            JOIN reach_people p ON p.contact_id = d.recipient_id
-            WHERE r.campaign = :campaign AND {_OF}
-                AND (CAST(:until AS timestamptz) IS NULL OR coalesce(d.sent_at, d.due_at) <= :until)
+            SELECT coalesce(sum(d.proved), 0) AS part, coalesce(sum(d.sent), 0) AS whole FROM (
+                SELECT d.recipient_id AS contact_id, CAST(d.proved AS int) AS proved, 1 AS sent
+                FROM runs r JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact'
+                    AND d.state IN ('accepted', 'unknown', 'failed', 'delivered', 'read')
+                WHERE r.campaign = :campaign
+                    AND (CAST(:until AS timestamptz) IS NULL OR coalesce(d.sent_at, d.due_at) <= :until)
+                UNION ALL
+                SELECT d.contact_id, d.proved, d.sent FROM runs r JOIN archived_people d ON d.run_id = r.id
+                WHERE r.campaign = :campaign
+            ) d JOIN reach_people p ON p.contact_id = d.contact_id
+            WHERE {_OF}
             """
         ),
         {"campaign": campaign, "segment": segment, "path": path, "until": until},
     ).one()
-    return row.part, row.whole
+    return int(row.part), int(row.whole)
 
 
 def guided_of(connection: Connection, campaign: str, segment: str | None, path: str, days: Sequence[date]) -> list[int]:

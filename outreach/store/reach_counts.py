@@ -203,7 +203,13 @@ WITH places AS MATERIALIZED (
     LEFT JOIN reached f ON f.campaign = m.campaign AND f.contact_id = m.contact_id AND f.segments IS NOT NULL
     LEFT JOIN LATERAL (
         SELECT true AS found, d.unit_code FROM runs r
-        JOIN deliveries d ON d.run_id = r.id AND d.recipient_kind = 'contact' AND d.recipient_id = p.contact_id
+        CROSS JOIN LATERAL (
+            SELECT o.unit_code FROM deliveries o
+            WHERE o.run_id = r.id AND o.recipient_kind = 'contact' AND o.recipient_id = p.contact_id
+            UNION ALL
+            SELECT a.unit_code FROM archived_people a WHERE r.archived_at IS NOT NULL AND a.run_id = r.id
+                AND a.contact_id = p.contact_id
+        ) d
         WHERE f.contact_id IS NULL AND r.campaign = m.campaign AND r.gathered ORDER BY r.id DESC LIMIT 1
     ) l ON true
 ),

@@ -9,12 +9,19 @@ from sqlalchemy import Connection, text
 from outreach.domain.recipient import Recipient
 from outreach.domain.scope import Scope
 from outreach.domain.words import Channel
+from outreach.store import tallies
 
 RECIPIENT = """
     c.full_name, c.birth_date, c.sex, c.kind, c.occupation, coalesce(c.language, 'vi') AS language, c.attrs,
     d.unit_code, u.name AS unit_name, u.kind AS unit_kind, u.languages,
     k.external_id AS case_external_id, k.title AS case_title, k.due_at AS case_due_at, k.state AS case_state
 """
+
+RECIPIENT_COLUMNS = """
+    full_name, birth_date, sex, kind, occupation, language, attrs, unit_code, unit_name, unit_kind, languages,
+    case_external_id, case_title, case_due_at, case_state
+"""
+"""The names under which `recipient` looks for them."""
 
 RECIPIENT_JOINS = """
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
@@ -49,22 +56,28 @@ def recipient(row: Any) -> Recipient:
 
 
 def planned_sample(
-    connection: Connection, target: str, run: int, channel: Channel, *, limit: int, scope: Scope
+    connection: Connection,
+    target: str,
+    run: int,
+    channel: Channel,
+    *,
+    limit: int,
+    scope: Scope,
+    total: int | None = None,
 ) -> list[tuple[str, Recipient]]:
     """(account, recipient) of up to `limit` planned rows of a run on a channel, evenly spread; all where fewer.
 
-    `target` is the table of a plan or of a forecast.
+    `target` is the table of a plan or of a forecast; `total`: how many planned rows there are, where that is
+    known.
     """
-    total = connection.execute(
-        text(f"SELECT count(*) FROM {target} WHERE run_id = :run AND channel = :channel AND state = 'planned'"),
-        {"run": run, "channel": str(channel)},
-    ).scalar_one()
+    if total is None:
+        total = tallies.planned(tallies.tally(connection, target, run), channel)
     stride = max(1, total // limit)
     rows = connection.execute(
         text(
             f"""
             SELECT d.account, {RECIPIENT} FROM (
-                SELECT d.*, row_number() OVER (ORDER BY d.recipient_id) AS nth FROM {target} d
+                SELECT d.*, row_number() OVER (ORDER BY d.id) AS nth FROM {target} d
                 WHERE d.run_id = :run AND d.channel = :channel AND d.state = 'planned'
             ) d {RECIPIENT_JOINS}
             WHERE (d.nth - 1) % :stride = 0 AND (:path = '' OR starts_with(u.path, :path)) LIMIT :limit

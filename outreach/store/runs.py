@@ -37,6 +37,7 @@ class Run:
     cost: int | None
     finished_at: datetime | None = None
     trial: bool = False
+    archived_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +191,5 @@ def _run(row: Any) -> Run:
         message_class=MessageClass(row._mapping["class"]), steps=tuple(Channel(step) for step in row.steps),
         mode=CascadeMode(row.mode), wait=timedelta(seconds=row.wait_s), not_after=timedelta(seconds=row.not_after_s),
         audience=row.audience, cost=row.cost, finished_at=row.finished_at, trial=row.trial,
+        archived_at=row.archived_at,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How a campaign stands: from the counters for those who see everything, from the rows for those who see a subtree."""
+"""How a campaign stands: from the counters for those who see everything, by unit for a subtree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from outreach.domain.scope import Scope
-from outreach.store import runs
+from outreach.store import runs, unit_counts
 from outreach.store.accounts import AccountState
 
 
@@ -21,38 +21,16 @@ class Standing:
 
 
 def standing(connection: Connection, given: Sequence[runs.Run], *, scope: Scope) -> Standing:
-    """How the runs stand. A subtree's figures are counted from its rows; the whole is never a scan of deliveries."""
+    """How the runs stand; neither the whole nor a province's part of a large run is a scan of deliveries."""
     ids = [run.id for run in given]
     if scope.everything:
         audience = {run.id: run.audience for run in given if run.audience is not None}
         return Standing(runs.counts(connection, ids), audience)
-    values = {"ids": ids, "path": scope.path}
-    return Standing(_counted(connection, values), _people(connection, values))
-
-
-_SEEN = """
-    FROM deliveries d JOIN units u ON u.code = d.unit_code AND starts_with(u.path, :path)
-    WHERE d.run_id = ANY(CAST(:ids AS bigint[]))
-"""
-
-
-def _counted(connection: Connection, values: Mapping[str, object]) -> dict[tuple[int, str, str], int]:
-    rows = connection.execute(
-        text(f"SELECT d.run_id, d.channel, d.state, count(*) AS n {_SEEN} GROUP BY d.run_id, d.channel, d.state"),
-        values,
-    )
-    return {(row.run_id, row.channel, row.state): row.n for row in rows}
-
-
-def _people(connection: Connection, values: Mapping[str, object]) -> dict[int, int]:
-    rows = connection.execute(
-        text(
-            f"SELECT d.run_id, count(DISTINCT (d.recipient_id, d.subject_id)) AS n {_SEEN}"
-            " AND d.recipient_kind = 'contact' GROUP BY d.run_id"
-        ),
-        values,
-    )
-    return {row.run_id: row.n for row in rows}
+    deliveries: dict[tuple[int, str, str], int] = {}
+    for one in unit_counts.counted(connection, ids, scope=scope):
+        key = (one.run, one.channel, one.state)
+        deliveries[key] = deliveries.get(key, 0) + one.n
+    return Standing(deliveries, unit_counts.people(connection, ids, scope=scope))
 
 
 def paused_accounts(connection: Connection, campaign: str) -> list[AccountState]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, text
 
+from outreach.domain.states import DeliveryState
+from outreach.domain.words import Channel
 from outreach.store.plans import make_room
 
 
@@ -24,11 +28,17 @@ def tally(connection: Connection, target: str, run: int) -> list[tuple[str, str,
     rows = connection.execute(
         text(
             f"SELECT channel, account, state, reason, count(*) AS n FROM {target} WHERE run_id = :run"
-            " GROUP BY channel, account, state, reason ORDER BY channel, account, state, reason"
+            " GROUP BY channel, account, state, reason"
         ),
         {"run": run},
     )
-    return [(row.channel, row.account, row.state, row.reason, row.n) for row in rows]
+    found = [(row.channel, row.account, row.state, row.reason, row.n) for row in rows]
+    return sorted(found, key=lambda one: (*one[:3], one[3] or ""))  # asked to do it, the server sorts every row first
+
+
+def planned(tallied: Iterable[tuple[str, str, str, str | None, int]], channel: Channel) -> int:
+    """The rows on a channel that are to be sent, of a `tally`."""
+    return sum(n for of, _, state, _, n in tallied if of == channel and state == DeliveryState.PLANNED)
 
 
 def left_out(connection: Connection, target: str, run: int) -> dict[str, int]:

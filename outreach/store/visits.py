@@ -89,7 +89,17 @@ def lock_deliveries(connection: Connection, campaign: str, contact: int, *, scop
             "channels": [row.channel for row in shared],
         },
     )
-    return len(own)
+    archived = connection.execute(
+        text(
+            """
+            SELECT count(*) FROM runs r JOIN archived_people a ON a.run_id = r.id AND a.contact_id = :contact
+            JOIN contacts c ON c.id = a.contact_id LEFT JOIN units u ON u.code = c.unit_code
+            WHERE r.campaign = :campaign AND (:path = '' OR starts_with(u.path, :path))
+            """
+        ),
+        {"campaign": campaign, "contact": contact, "path": scope.path},
+    ).scalar_one()
+    return len(own) + int(archived)
 
 
 def add(
@@ -143,6 +153,15 @@ _BY_DELIVERY = """
     ON CONFLICT (campaign, contact_id) DO NOTHING
 """
 
+_BY_ARCHIVED = """
+    INSERT INTO reached (campaign, contact_id, first_at, channel, run_id, unit_code)
+    SELECT :campaign, :contact, a.proved_at, a.channel, a.run_id, a.unit_code
+    FROM runs r JOIN archived_people a ON a.run_id = r.id AND a.contact_id = :contact AND a.proved_at IS NOT NULL
+    WHERE r.campaign = :campaign ORDER BY a.proved_at LIMIT 1
+    ON CONFLICT (campaign, contact_id) DO NOTHING
+"""
+"""What is archived is older than what is not; of the delivery itself only the run is known."""
+
 _MET = "(CAST(v.day AS timestamp) + interval '12 hours') AT TIME ZONE k.timezone"
 """When a visit counts as having been: at noon of its day, where no hour is known."""
 
@@ -165,6 +184,7 @@ def prove_otherwise(connection: Connection, campaign: str, contact: int, *, now:
     values = {"campaign": campaign, "contact": contact, "now": now}
     lost = "(SELECT CAST(:campaign AS text) AS campaign, CAST(:contact AS bigint) AS contact_id) l"
     connection.execute(text(_LOST), values)
+    connection.execute(text(_BY_ARCHIVED), values)
     connection.execute(text(_BY_DELIVERY), values)
     connection.execute(text(_BY_VISIT.format(lost=lost)), values)
 

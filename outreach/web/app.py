@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from outreach.runtime import Runtime
-from outreach.web import health, join, oauth, status, unsubscribe, webhooks
+from outreach.web import health, join, oauth, status, unsubscribe
 from outreach.web.guard import Guard
 from outreach.web.language import chosen
 from outreach.web.rendering import Pages
+from outreach.web.webhooks import Webhooks
 
 _RETRY_S = "30"
 
@@ -24,9 +25,12 @@ _RETRY_S = "30"
 def create(runtime: Runtime, *, on_stop: Callable[[], None] = lambda: None) -> FastAPI:
     """The application on a runtime; `on_stop` is called once, when the server has finished its last request."""
 
+    webhooks = Webhooks(runtime)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        webhooks.close()
         runtime.engine.dispose()
         runtime.redis.close()
         on_stop()
@@ -35,8 +39,8 @@ def create(runtime: Runtime, *, on_stop: Callable[[], None] = lambda: None) -> F
     pages = Pages(base=public.path.rstrip("/"))
     app = FastAPI(title="outreach", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(Guard, https=public.scheme == "https")
+    app.router.routes.append(webhooks.route)  # first, as it is asked most
     app.include_router(health.routes(runtime))
-    app.include_router(webhooks.routes(runtime))
     app.include_router(unsubscribe.routes(runtime, pages))
     app.include_router(join.routes(runtime, pages))
     app.include_router(oauth.routes(runtime, pages))

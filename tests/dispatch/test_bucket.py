@@ -58,3 +58,11 @@ def test_accounts_have_buckets_of_their_own(buckets: Buckets) -> None:
     buckets.settle(TEN, 10)
     assert buckets.take(account("other", rate=10.0, burst=10), 1).tokens == 0
     assert buckets.take(TEN, 1).tokens == 1
+
+
+def test_of_two_requests_for_patience_the_longer_one_counts(buckets: Buckets) -> None:
+    buckets.hold(TEN, timedelta(seconds=30))
+    buckets.hold(TEN, timedelta(seconds=1))
+    assert buckets.take(TEN, 1).wait > timedelta(seconds=29)
+    buckets.hold(TEN, timedelta(seconds=60))
+    assert buckets.take(TEN, 1).wait > timedelta(seconds=59)

@@ -256,7 +256,22 @@ def test_only_what_has_certainly_not_left_is_tried_again(
     assert town.states() == [state]
     town.provider.answer = lambda outgoing: Accepted("id")
     town.world.later(hours=1)
+    let_go(town)
     assert town.confirming.work() == (1 if state == "planned" else 0)
+
+
+def let_go(town: Town) -> None:
+    """What the provider asked for passes by another clock than the world's."""
+    town.confirming.buckets._client.delete("outreach:hold:sms-main")
+
+
+def test_a_provider_that_asks_for_patience_is_left_alone_by_everybody(town: Town) -> None:
+    town.provider.answer = refusing(Kind.THROTTLED, retry_after=30)
+    town.write("TC")
+    town.confirming.work()
+    grant = town.confirming.buckets.take(SMS, 1)
+    assert grant.tokens == 0
+    assert timedelta(seconds=29) < grant.wait
 
 
 def test_tries_are_bounded(town: Town) -> None:

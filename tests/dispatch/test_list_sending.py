@@ -156,6 +156,17 @@ def test_two_hundred_and_fifty_of_one_text_arrive_once_each_in_three_requests(gr
 
 
 @pytest.mark.parametrize("ground", [SPEEDSMS], indirect=True)
+def test_two_campaigns_whose_messages_go_in_lists_take_turns(ground: Ground) -> None:
+    launched(ground.world, phones(400))
+    ground.world.launch(CAMPAIGN.format(body="Moi ong ba", kind="service_notice").replace("thu", "hai", 1))
+    ground.world.plan()
+    assert ground.drain() == 800
+    texts = [one[0].body for one in ground.requests()]
+    assert len(texts) == 8
+    assert all({first, second} == set(texts) for first, second in zip(texts[::2], texts[1::2], strict=True))
+
+
+@pytest.mark.parametrize("ground", [SPEEDSMS], indirect=True)
 def test_texts_that_name_the_person_go_one_by_one(ground: Ground) -> None:
     launched(ground.world, phones(3), body="Kinh chao {{ contact.full_name }}")
     assert ground.drain() == 3

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outreach.domain import opt_out
 from outreach.domain.opt_out import WORDS, is_opt_in, is_opt_out
 from outreach.domain.vietnamese import plain
 
@@ -108,3 +109,13 @@ def test_signs_nobody_sees_and_marks_in_another_order_hide_no_refusal(written: s
 
 def test_a_very_long_text_is_for_people() -> None:
     assert not is_opt_out("stop" + " " * 5000)
+
+
+LETTERS = "aăâáàảãạấầẩẫậbcdđeêghiklmnoôơpqrstuưừứvxyz"
+
+
+@given(st.text(LETTERS, min_size=1, max_size=5), st.sampled_from([word for one in WORDS for word in one.split()]))
+def test_a_word_taken_for_another_is_looked_up_under_the_same_letters(written: str, meant: str) -> None:
+    for said in (written, meant, plain(meant), written[0] + meant[1:], meant[:-1] + written[-1]):
+        if opt_out._is(said, meant):
+            assert opt_out._bare(said) == opt_out._bare(meant)

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
+from outreach.dispatch.outcome import returned
 from outreach.domain.errors import OutreachError
 from outreach.domain.states import Reason
 from outreach.planning import actions
@@ -70,3 +71,19 @@ def test_a_campaign_is_finished_though_somebody_refused_its_last_channel(world: 
     actions.finish_ended(world.engine, world.clock)
     with world.engine.connect() as connection:
         assert connection.execute(text("SELECT state FROM campaigns")).scalar_one() == "finished"
+
+
+def test_what_comes_back_unsent_after_the_cancel_is_cancelled_and_not_in_doubt(world: World) -> None:
+    world.person("An", phone="+84912000001")
+    slug = world.launch(campaign("thu"))
+    world.plan()
+    [claimed] = claim(world)
+    actions.cancel(world.engine, slug, world.clock, who="staff@demo.vn")
+    with world.engine.begin() as connection:
+        children = connection.execute(text("SELECT child_id FROM deliveries")).scalars().all()
+        deliveries.advance(connection, [returned(claimed, children[0] + 1)], now=world.clock.now())
+    assert [row.state for row in world.rows()] == ["sending"], "another child's word does not count"
+    with world.engine.begin() as connection:
+        deliveries.advance(connection, [returned(claimed, children[0])], now=world.clock.now())
+    assert world.states() == [("An", "sms", "cancelled", "campaign_cancelled")]
+    assert world.counts_agree()

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from channels.contract import Receipt, ReceiptState
 from outreach.domain.states import DeliveryState
-from outreach.receipts.receiver import Receiver, Told
+from outreach.receipts.receiver import Receiver
+from outreach.receipts.taking import Told
 from outreach.store import deliveries
 from outreach.store.deliveries import Change
 from tests.world import SMS, World
@@ -56,7 +57,7 @@ class Post:
             receipts = [Told(SMS, [self._receipt(row, word, by_key)]) for word in batch if word != RECORD]
             if RECORD in batch:
                 self._record(row)
-            answers = self.receiver._take_all(receipts)
+            answers = self.receiver.take_all(receipts)
             assert not any(isinstance(answer, Exception) for answer in answers)
         self.receiver.replay()
         return self._standing(row)

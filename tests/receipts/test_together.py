@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from channels.contract import Receipt, ReceiptState
 from outreach.domain.states import DeliveryState
-from outreach.receipts.receiver import Told
+from outreach.receipts.taking import Told
 from outreach.receipts.together import Together
 from outreach.store import deliveries
 from outreach.store.deliveries import Change
@@ -126,7 +126,7 @@ def test_receipts_that_come_at_once_all_count_once(
 
 def test_one_that_cannot_be_stored_fails_alone(citizens: Citizens, world: World, places: list[tuple[int, int]]) -> None:
     good, bad = receipt(world, places[0], "good"), receipt(world, places[1], "bad\x00")
-    answers = citizens.receiver._take_all([Told(SMS, [good]), Told(SMS, [bad]), Told(SMS, [good])])
+    answers = citizens.receiver.take_all([Told(SMS, [good]), Told(SMS, [bad]), Told(SMS, [good])])
     assert answers[0] == 1
     assert isinstance(answers[1], DataError)
     assert answers[2] == 0
@@ -142,7 +142,7 @@ def test_two_receipts_of_one_delivery_are_judged_one_after_the_other(
     run, delivery = places[0]
     failed = receipt(world, places[0], "old", ReceiptState.FAILED)
     taken = Receipt("new", world.clock.now(), key=f"{run}.{delivery}.1", provider_id="SM7", state=ReceiptState.ACCEPTED)
-    assert citizens.receiver._take_all([Told(SMS, [failed]), Told(SMS, [taken])]) == [1, 1]
+    assert citizens.receiver.take_all([Told(SMS, [failed]), Told(SMS, [taken])]) == [1, 1]
     [row] = [row for row in world.rows() if row.id == delivery]
     assert (row.state, row.provider_id) == ("accepted", "SM7")
 
@@ -152,7 +152,7 @@ def test_while_the_database_is_away_nobody_is_told_it_was_kept(
 ) -> None:
     gone = connect(database_url.replace("/test_", "/gone_"), name="gone")
     away = replace(citizens.receiver, engine=gone)
-    answers = away._take_all([Told(SMS, [receipt(world, place, f"k{n}")]) for n, place in enumerate(places)])
+    answers = away.take_all([Told(SMS, [receipt(world, place, f"k{n}")]) for n, place in enumerate(places)])
     assert {type(answer) for answer in answers} == {OperationalError}
     with pytest.raises(OperationalError):
         away.take("sms-main", [receipt(world, places[0], "k")])
@@ -164,6 +164,6 @@ def test_one_that_the_database_cannot_take_fails_alone(
 ) -> None:
     """A key too long for its index is an error of the same class as a server that is away; only the latter is all's."""
     endless = receipt(world, places[1], "".join(chr(0x4E00 + n) for n in range(6000)))
-    answers = citizens.receiver._take_all([Told(SMS, [receipt(world, places[0], "good")]), Told(SMS, [endless])])
+    answers = citizens.receiver.take_all([Told(SMS, [receipt(world, places[0], "good")]), Told(SMS, [endless])])
     assert answers[0] == 1
     assert isinstance(answers[1], OperationalError)

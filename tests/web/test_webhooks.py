@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from sqlalchemy import text
-from web_site import PUBLIC_URL, Site, signature
+from web_site import PUBLIC_URL, TOKEN, Site, signature
 
 from outreach.domain.states import DeliveryState
 from outreach.runtime import Runtime
@@ -161,6 +163,38 @@ def test_a_database_that_was_restarted_is_found_again(site: Site, world: World, 
     assert ended >= 1
     assert site.receipt(path, status="delivered").status == 200
     assert state(world) == "delivered"
+
+
+def test_more_than_can_wait_are_told_to_come_again_and_who_waits_is_stored(
+    serve: Callable[[Runtime], Site], runtime: Runtime, world: World, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outreach.web.webhooks._WAITING", 3)
+    site = serve(runtime)
+    with world.engine.connect() as connection, ThreadPoolExecutor(12) as threads:
+        connection.execute(text("LOCK TABLE raw_events"))
+        asked = [threads.submit(site.receipt, path, status="delivered", sid=f"SM{n}") for n in range(12)]
+        refused = [one.result() for one in islice(as_completed(asked, timeout=20), 6)]
+        connection.rollback()
+        taken = [reply for one in asked if (reply := one.result(20)) not in refused]
+    assert {(reply.status, reply.headers["retry-after"]) for reply in refused} == {(503, "5")}
+    assert {reply.status for reply in taken} == {200}
+    assert stored(world) == len(taken)
+    assert world.counts_agree()
+
+
+def test_a_refusal_in_a_text_keeps_no_receipt_waiting(site: Site, world: World, path: str) -> None:
+    """Somebody else has the lock on suppressions for a while; receipts need none."""
+    form = {"MessageSid": "SM9", "From": "+84912345678", "To": "+1", "Body": "TC"}
+    signed = signature(PUBLIC_URL + "/webhooks/sms-main", form, TOKEN)
+    with world.engine.connect() as connection, ThreadPoolExecutor(2) as threads:
+        connection.execute(text("LOCK TABLE suppressions"))
+        refusing = threads.submit(site.post, "/webhooks/sms-main", form, x_twilio_signature=signed)
+        assert site.receipt(path, status="delivered").status == 200
+        assert not refusing.done()
+        connection.rollback()
+        assert refusing.result(20).status == 200
+    assert state(world) == "delivered"
+    assert len(world.barred()) == 1
 
 
 def test_the_log_names_routes_and_no_token_no_number(site: Site, path: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,27 @@
+"""The engine before a provider that takes its time: more children, since each waits for what it has on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchmarks import audience, campaigns, dispatch
+from benchmarks.measures import Parameters, Sent
+from benchmarks.processes import stub
+from benchmarks.site import site
+
+DELAY = 0.3
+"""Seconds before each answer."""
+WANTED = 1_000
+"""The fewest messages a second."""
+PROCESSES, CONNECTIONS = 4, 100
+"""A child has a hundred messages out at most: four of them 400, which makes 1,333 a second before that provider."""
+
+
+def measure_distant(asked: Parameters, people: int) -> Sent:
+    """One run to `people`, in an installation of its own."""
+    distant = replace(asked, people=people, processes=PROCESSES, connections=CONNECTIONS)
+    with stub(1, DELAY) as provider, site(provider, distant) as here:
+        audience.measure_imports(here)
+        plan = campaigns.plan(here, "duong-xa", campaigns.EVERYBODY)
+        sent, _, _ = dispatch.measure_engine(here, plan)
+    return sent
