@@ -47,7 +47,8 @@ TORMENTS ?= 150
 
 chaos: $(DEV)  ## kill, freeze, cut off and fill whatever there is while 200,000 are written to; SEED=, PEOPLE=, TORMENTS=
 	OUTREACH_CHAOS_SEED=$(SEED) OUTREACH_CHAOS_PEOPLE=$(PEOPLE) OUTREACH_CHAOS_TORMENTS=$(TORMENTS) \
-		OUTREACH_CHAOS_DISK=fill $(PY) -m pytest tests/chaos/test_torments.py -s $(ARGS)
+		OUTREACH_CHAOS_DISK=fill OUTREACH_CHAOS_HOSTS=cut \
+		$(PY) -m pytest tests/chaos/test_torments.py tests/chaos/test_hosts.py -s -rs $(ARGS)
 
 bench: $(DEV)  ## measure, and write benchmarks/RESULTS.md
 	$(PY) benchmarks/run.py $(ARGS)

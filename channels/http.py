@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from aiohttp import (
     TCPConnector,
     ThreadedResolver,
 )
-from aiohttp.connector import Connection
+from aiohttp.connector import AddrInfoType, Connection
 from aiohttp.hdrs import CONTENT_LENGTH, CONTENT_TYPE
 from aiohttp.helpers import parse_mimetype
 from aiohttp.http_exceptions import HttpProcessingError
@@ -77,8 +78,9 @@ def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str |
     Proxies of the environment and `.netrc` are not looked at: an account says itself how it leaves the machine.
     """
     connector = TCPConnector(
-        limit=connections, ttl_dns_cache=60, keepalive_timeout=_KEEPALIVE, resolver=ThreadedResolver()
-    )
+        limit=connections, ttl_dns_cache=60, keepalive_timeout=_KEEPALIVE, resolver=ThreadedResolver(),
+        socket_factory=lambda address: _dropping(address, timeout),
+    )  # fmt: skip
     return ClientSession(
         connector=connector,
         timeout=ClientTimeout(total=timeout, connect=timeout / 2),
@@ -86,6 +88,20 @@ def open_session(*, timeout: float, connections: int = CONNECTIONS, proxy: str |
         trust_env=False,
         proxy=proxy,
     )
+
+
+def _dropping(address: AddrInfoType, timeout: float) -> socket.socket:
+    """A socket whose bytes nobody sends on when they are too old.
+
+    Without it the system goes on for minutes to deliver what a cut-off or killed process has written: long after its
+    lease, when somebody else may have sent it.
+    """
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT") and family in (socket.AF_INET, socket.AF_INET6):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(timeout * 1000)))
+    return made
 
 
 def unsent(error: Exception) -> SendError:

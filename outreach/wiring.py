@@ -14,6 +14,8 @@ from pathlib import Path
 import redis
 from fastapi import FastAPI
 from pydantic import ValidationError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine
 
 from outreach.dispatch.accounts_file import Accounts, Adviser, load_accounts
@@ -43,6 +45,8 @@ from outreach.store.clock import DatabaseClock
 from outreach.store.engine import connect, ready
 from outreach.web.app import create
 
+_VALKEY_WAITS = 3.0
+"""Seconds for an answer; with one more try well within the shortest lease."""
 _embedded: dict[Path, Embedded] = {}
 _GARBAGE = 20_000
 """New objects after which the web looks for garbage: a hundred callbacks make some thousands."""
@@ -125,9 +129,14 @@ def web_app() -> FastAPI:
 
 
 def redis_client(url: str) -> redis.Redis:
-    """A client for Redis or Valkey; raises OutreachError, which never shows the URL, for one that cannot be read."""
+    """A client for Redis or Valkey; raises OutreachError, which never shows the URL, for one that cannot be read.
+
+    A server that is away is tried once more and no longer: what has been claimed and sent must be recorded meanwhile.
+    """
     try:
-        return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        return redis.Redis.from_url(
+            url, socket_timeout=_VALKEY_WAITS, socket_connect_timeout=_VALKEY_WAITS, retry=Retry(NoBackoff(), 1)
+        )
     except ValueError:
         hint = "write it like redis://:PASSWORD@HOST:6379/0, a / in the password as %2F"
         raise OutreachError(f"OUTREACH_REDIS_URL cannot be read: {hint}") from None
@@ -185,7 +194,7 @@ def _sending(
     )  # fmt: skip
     recovery = Recovery(
         engine=engine, loop=loop, accounts=accounts.known, keys=keys, clock=clock,
-        lease_s=float(chosen.lease_seconds), public_url=chosen.public_url,
+        lease_s=float(chosen.lease_seconds), public_url=chosen.public_url, timeout_s=chosen.send_timeout_seconds,
     )  # fmt: skip
     poller = Poller(_receiver(chosen, engine, keys, clock, accounts))
     confirming = Confirming(

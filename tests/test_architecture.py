@@ -67,6 +67,7 @@ ENGINE_ONLY: Mapping[str, str] = {
     "claims.claim": "the sending itself: works for all",
     "claims.due_lanes": "which accounts have work; gives no person",
     "claims.stranded": "recovery after a kill: works for all",
+    "claims.claimed_since": "a child's own claims, that it gives back: works for all",
     "confirmations.cancel": "about the sender of an event; gives nothing",
     "confirmations.claim": "the sending itself: works for all",
     "confirmations.give_up": "what is too late or lost: works for all; gives a number",

@@ -19,6 +19,7 @@ import pytest
 import redis
 
 from outreach.settings import PROJECT
+from outreach.store.engine import connect
 from tests.processes import free_port, wait_for
 
 PASSWORD = "own-servers-password"
@@ -131,6 +132,21 @@ def test_planning_and_dispatch_work_on_them(database_server: str, redis_server: 
         cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-3000:]
+
+
+def test_a_host_that_is_cut_off_is_noticed_by_the_server_too(database_server: str) -> None:
+    """Else what it had locked stays so for the two hours of Linux's own patience."""
+    engine = connect(database_server)
+    with engine.connect() as connection:
+        shown = {
+            name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        }
+    engine.dispose()
+    assert shown == {
+        "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "15000",
+    }  # fmt: skip
 
 
 def test_the_commands_take_both_from_the_environment(database_server: str, redis_server: str, tmp_path: Path) -> None:

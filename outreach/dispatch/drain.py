@@ -23,9 +23,10 @@ from channels.contract import Accepted, Adapter, Lease, SendError
 from outreach.dispatch.breaker import Breaker, tally
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.fitting import fitting
-from outreach.dispatch.flights import NOTHING, Flight, Landed, Taken, Told, fly
+from outreach.dispatch.flights import MARGIN, NOTHING, Flight, Landed, Taken, Told, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.loose_ends import LooseEnds
 from outreach.dispatch.messages import Composer, Ready, Unready
 from outreach.dispatch.metering import note
 from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
@@ -54,8 +55,6 @@ WORTH_HELP = 200
 _LOOK_AGAIN = 0.5
 """Seconds between two looks whether what is on its way for long has been paused or cancelled meanwhile."""
 _AFTER_A_BUG = timedelta(seconds=60)
-_MARGIN = 0.8
-"""The share of a lease in which writing may begin; the rest is for recording."""
 
 
 @dataclass(slots=True)
@@ -96,10 +95,11 @@ class Dispatcher:
     hint: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     help: Callable[[str, Lane], object] = field(default=lambda account, lane: None)
     pause: Callable[[float], None] = time.sleep
+    ends: LooseEnds = field(default_factory=LooseEnds)
 
     @property
     def _recorder(self) -> Recorder:
-        return Recorder(self.engine, self.clock, self.child, self.pause)
+        return Recorder(self.engine, self.clock, self.child, self.pause, self.ends)
 
     def drain(self, account_name: str, lane: Lane, *, longest: float | None = None) -> Drained:
         """Send what is due for an account and lane, for at most `longest` seconds.
@@ -108,6 +108,8 @@ class Dispatcher:
         """
         account = self.accounts[account_name]
         flight: Flight | None = None
+        if not self._tied():
+            return Drained()
         ends = time.monotonic() + (LONGEST[lane] if longest is None else longest)
         adapter = self.loop.submit(self.loop.adapter(account_name)).result(timeout=30)
         composer = Composer(account, self.keys, self.public_url)
@@ -127,11 +129,28 @@ class Dispatcher:
                 flight = self._next_flight(account, lane, adapter, composer, done, told)
                 if flight is None:
                     break
+        except (OperationalError, InterfaceError):
+            raise
+        except BaseException:
+            self.ends.distrust()
+            raise
         finally:
             if flight is not None:
                 self._settle(account, self._told(account, flight))
             note(self.engine, account.name, adapter, self.clock)
         return done
+
+    def _tied(self) -> bool:
+        """Whether nothing is left from before that the database does not know; nothing is on the wire now."""
+        try:
+            self.ends.tie(Recorder(self.engine, self.clock, self.child, self.pause).write)
+            given_back = self.ends.disown(self.engine, self.clock, self.child, self.lease_s)
+        except (OperationalError, InterfaceError):
+            log.warning("the database is away: nothing is claimed")
+            return False
+        if given_back:
+            log.warning("given back what was claimed while the database went away: n=%s", given_back)
+        return True
 
     def _next_flight(
         self, account: Account, lane: Lane, adapter: Adapter, composer: Composer, done: Drained, told: Told | None
@@ -190,9 +209,11 @@ class Dispatcher:
         self, purse: Purse, account: Account, lane: Lane, done: Drained, granted: int, told: Told | None
     ) -> Taken | None:
         """Claim a chunk and record the one before; None where the database is away, then that one is recorded alone."""
+        began = Lease.clock()
         try:
             taken = self._claim(account, lane, _limit(done, granted), done, told=told)
         except (OperationalError, InterfaceError, DataError):
+            self.ends.unheard(began)
             log.warning("the database is away: account=%s claims nothing", account.name)
             if told is not None:
                 self._settle(account, told)
@@ -216,7 +237,7 @@ class Dispatcher:
         What is `told` of the chunk before is recorded in the same transaction.
         """
         now = self.clock.now()
-        lease = Lease.lasting(self.lease_s * _MARGIN)
+        lease = Lease.lasting(self.lease_s * MARGIN)
         nothing = Taken((), {}, 0, lease)
         with self.engine.begin() as connection:
             if told is not None:

@@ -14,6 +14,9 @@ from outreach.dispatch.outcome import Outcome
 from outreach.domain.circuits import Tally
 from outreach.store.claims import Claimed, OpenRun
 
+MARGIN = 0.8
+"""The share of a lease in which writing may begin; the rest is for the wire and for recording."""
+
 
 @dataclass(frozen=True, slots=True)
 class Landed:

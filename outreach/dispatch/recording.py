@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
+from outreach.dispatch.loose_ends import LooseEnds
 from outreach.dispatch.outcome import Outcome
 from outreach.domain.accounts import Account
 from outreach.domain.bouncing import RETURNING
@@ -33,14 +34,19 @@ class Recorder:
     clock: Clock
     child: int
     pause: Callable[[float], None]
+    ends: LooseEnds = field(default_factory=LooseEnds)
 
     def write(self, outcomes: Sequence[Outcome], account: Account) -> None:
         """Record outcomes in one transaction; again while the database is away, which is harmless where it had worked.
 
         Where one of them cannot be stored, each is recorded by itself, that one without what the provider called it.
+        What the database does not take for long is kept for the next drain.
         """
         try:
             self._persist(outcomes, account)
+        except (OperationalError, InterfaceError):
+            self.ends.unrecorded.append((outcomes, account))
+            raise
         except DataError:
             log.error("an answer cannot be stored: account=%s", account.name)
             for one in outcomes:

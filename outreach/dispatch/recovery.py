@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 from channels.abilities import Askable
 from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, SendError
 from outreach.dispatch.child import Child, proven_dead
+from outreach.dispatch.flights import MARGIN
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import invited, links_of, recipient_of
 from outreach.dispatch.resending import resend_until
@@ -21,6 +23,7 @@ from outreach.domain.clock import Clock
 from outreach.domain.composing import compose, marked
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
+from outreach.domain.retries import backoff
 from outreach.domain.states import DeliveryState, Reason, proved
 from outreach.store import claims, deliveries
 from outreach.store.claims import Stranded
@@ -54,15 +57,17 @@ class Recovery:
     clock: Clock
     lease_s: float
     public_url: str
+    timeout_s: float = 10.0
+    """Of a send: the longest that a request is under way before its sender's system drops it."""
 
     def settle_lost(self) -> Recovered:
         """Settle deliveries past their lease."""
         return self._settle(list(self.accounts), unknown=False)
 
     def ask_unknown(self) -> Recovered:
-        """Ask once more after the unknown ones of the last day, where the provider can be asked."""
-        askable = [name for name, account in self.accounts.items() if account.can_ask]
-        return self._settle(askable, unknown=True) if askable else Recovered()
+        """Look once more at the unknown ones of the last day, where the provider can be asked or drops repetitions."""
+        able = [name for name, account in self.accounts.items() if account.can_ask or account.deduplicates_for]
+        return self._settle(able, unknown=True) if able else Recovered()
 
     def _settle(self, names: list[str], *, unknown: bool) -> Recovered:
         with self.engine.connect() as connection:
@@ -100,11 +105,13 @@ class Recovery:
         account = self.accounts.get(one.account)
         if account is None:  # taken out of the file since: nobody is left to ask
             return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
-        until = resend_until(one.claimed_at, account)
-        if until is not None and until > one.claimed_at + timedelta(seconds=one.silent_s + 2 * self.lease_s):
-            return replace(_change(one, DeliveryState.PLANNED, Reason.LEASE_LOST), resend_until=until)
+        if (again := self._under_its_key(one, account)) is not None:
+            return again
         if not account.can_ask:
             return _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
+        if not self._has_come(one):
+            return None
+        over = self._is_over(one)
         try:
             found = await self._ask(one)
         except SendError as error:
@@ -113,14 +120,52 @@ class Recovery:
             return self._later(one)
         if found is not None:
             return self._accepted(one, found)
-        dead = proven_dead(Child(one.child_host, one.child_boot, one.child_pid, one.child_started))
-        return _change(one, DeliveryState.PLANNED if dead else DeliveryState.UNKNOWN, Reason.LEASE_LOST)
+        return _change(one, DeliveryState.PLANNED if over else DeliveryState.UNKNOWN, Reason.LEASE_LOST)
+
+    def _has_come(self, one: Stranded) -> bool:
+        """Whether what was written before the deadline has come, or never will."""
+        return one.silent_s > self.timeout_s - self.lease_s * (1 - MARGIN)
+
+    def _under_its_key(self, one: Stranded, account: Account) -> Change | None:
+        """Sent once more, where the provider drops it if it has it, for long enough to come."""
+        until = resend_until(one.claimed_at, account)
+        if until is None or until <= one.claimed_at + timedelta(seconds=one.silent_s + 2 * self.lease_s):
+            return None
+        return replace(_change(one, DeliveryState.PLANNED, Reason.LEASE_LOST), resend_until=until)
+
+    def _is_over(self, one: Stranded) -> bool:
+        """Whether its sender cannot write any more: it has said itself how its attempt ended, or is proven dead.
+
+        That the lease is over does not suffice: the clock of a machine paused from outside stands still.
+        """
+        child = Child(one.child_host, one.child_boot, one.child_pid, one.child_started)
+        return one.reason == Reason.UNCERTAIN or proven_dead(child)
 
     def _later(self, one: Stranded) -> Change | None:
         """Nobody could be asked now: again at the next recovery, for an hour."""
         return None if one.silent_s < _PATIENCE else _change(one, DeliveryState.UNKNOWN, Reason.LEASE_LOST)
 
     async def _unknown_verdict(self, one: Stranded) -> Change | None:
+        """What becomes of an unknown one; None: it stays so, and its turn comes again."""
+        account, pause = self.accounts[one.account], backoff(one.attempt, random.random())  # noqa: S311
+        # Tried often enough; or nobody knows with which claim; or its lease still runs.
+        if pause is None or one.child is None or one.silent_s <= 0:
+            return await self._found(one) if account.can_ask else None
+        # What the provider has said, or a bug, comes again: only a missing answer is tried once more.
+        again = None if one.code else self._under_its_key(one, account)
+        if again is None and account.can_ask and self._has_come(one):
+            over = self._is_over(one)
+            try:
+                found = await self._ask(one)
+            except SendError:
+                return None
+            if found is not None:
+                return self._accepted(one, found)
+            again = _change(one, DeliveryState.PLANNED, Reason.LEASE_LOST) if over else None
+        return again and replace(again, delay=pause.total_seconds() if one.reason == Reason.UNCERTAIN else 0.0)
+
+    async def _found(self, one: Stranded) -> Change | None:
+        """The message, if the provider has it."""
         try:
             found = await self._ask(one)
         except SendError:

@@ -75,9 +75,11 @@ SERVED_BY_ANOTHER = frozenset({Reason.SHARED_ADDRESS, Reason.BY_STATION})
 
 _SPECIAL: dict[DeliveryState, frozenset[DeliveryState]] = {
     # A claim or a retry; a person's retry of a failed or unknown one starts a new generation.
-    DeliveryState.PLANNED: frozenset({DeliveryState.SENDING}),
+    # What is unknown is planned by its own sender's word that it sent nothing, or by recovery's proof of that.
+    DeliveryState.PLANNED: frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN}),
     DeliveryState.SENDING: frozenset({DeliveryState.PLANNED}),
-    DeliveryState.UNKNOWN: frozenset({DeliveryState.SENDING}),
+    # Once more by its own sender's word, after recovery had called it so.
+    DeliveryState.UNKNOWN: frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN}),
     DeliveryState.SUPPRESSED: frozenset({DeliveryState.PLANNED}),
     DeliveryState.EXPIRED: frozenset({DeliveryState.PLANNED}),
     DeliveryState.CANCELLED: frozenset({DeliveryState.PLANNED}),

@@ -320,6 +320,8 @@ class Stranded:
     who: Recipient
     sealed_who: bytes | None = None
     mark: str = ""
+    reason: str = ""
+    code: str = ""
 
 
 def stranded(
@@ -339,7 +341,7 @@ def stranded(
         text(
             f"""
             SELECT d.run_id, d.id, d.recipient_id, d.recipient_kind, d.account, d.channel, d.generation, d.attempt,
-                d.child_id, h.host, h.boot, h.pid,
+                d.reason, d.code, d.child_id, h.host, h.boot, h.pid,
                 h.started, r.campaign, r.message, r.version, g.shift_days, coalesce(a.value, y.value) AS value,
                 coalesce(a.key_version, y.key_version) AS key_version,
                 d.lease_until - make_interval(secs => :lease_s) AS claimed_at,
@@ -381,7 +383,27 @@ def _stranded(row: Any) -> Stranded:
         who=recipient(row),
         sealed_who=row.sealed_who,
         mark=row.mark or "",
+        reason=row.reason or "",
+        code=row.code or "",
     )
+
+
+_CLAIMED_SINCE = text(
+    """
+WITH since AS (SELECT clock_timestamp() + make_interval(secs => :lease_s - :seconds) AS at)
+SELECT run_id, id, attempt FROM deliveries, since
+WHERE state = 'sending' AND child_id = :child AND lease_until >= since.at
+UNION ALL
+SELECT run_id, id, attempt FROM deliveries, since
+WHERE state = 'unknown' AND reason = 'lease_lost' AND child_id = :child AND lease_until >= since.at
+"""
+)
+
+
+def claimed_since(connection: Connection, *, child: int, seconds: float, lease_s: float) -> list[tuple[int, int, int]]:
+    """(run, delivery, attempt) of what a child has claimed in these last seconds and said nothing of."""
+    rows = connection.execute(_CLAIMED_SINCE, {"child": child, "seconds": seconds, "lease_s": lease_s})
+    return [(row.run_id, row.id, row.attempt) for row in rows]
 
 
 def enrol_child(connection: Connection, *, host: str, boot: str, pid: int, started: float) -> int:

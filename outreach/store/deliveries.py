@@ -24,6 +24,10 @@ _ALLOWED = "(VALUES " + ", ".join(f"('{target}', '{source}')" for target, source
 MAY_HAVE_LEFT = "(d.resend_until IS NOT NULL AND d.recipient_kind <> 'station')"
 """Planned once more because its provider drops repetitions: it may have been sent, so it never ends as unsent."""
 
+_SETTLES_UNKNOWN = """(v.state NOT IN ('planned', 'cancelled', 'unknown')
+            OR (v.child_id IS NOT NULL AND (v.state <> 'unknown' OR v.reason = 'uncertain')))"""
+"""What is unknown is planned, or unknown by its own sender's word, only with the claim it is about."""
+
 COUNTED = """
     moved AS (
         SELECT run_id, channel, was AS state, -1 AS n FROM changed WHERE was <> state
@@ -158,6 +162,7 @@ changed AS (
         AND (v.child_id IS NULL OR (d.child_id = v.child_id AND d.attempt = v.attempt)
             OR v.state NOT IN ('planned', 'failed', 'suppressed', 'expired', 'unknown', 'cancelled'))
         AND (v.generation IS NULL OR v.generation = d.generation OR v.state IN ('delivered', 'read'))
+        AND (v.was <> 'unknown' OR {_SETTLES_UNKNOWN})
         -- of the row as it was locked: joined to d.state, a waiting change is lost
         AND (CASE v.state WHEN 'cancelled' THEN v.said ELSE v.state END, v.was) IN {_ALLOWED}
     RETURNING d.run_id, d.id, d.channel, d.recipient_kind, d.recipient_id, d.subject_id, d.unit_code,
@@ -209,7 +214,8 @@ class Change:
     """What a record, receipt or recovery says of one delivery.
 
     `delay`: seconds until the next try, for `planned`. `refund`: 1 where the attempt does not count. `child`,
-    `attempt`: given by a sender, whose word on anything but an acceptance holds only while the delivery is its own.
+    `attempt`: given by a sender (or of the claim that recovery has looked at), whose word on anything but an acceptance
+    holds only while the delivery is its own, which it is while nothing but recovery has called it unknown.
     `generation`: given by a receipt; bad news of an older one says nothing of the newest.
     `proves`: the state is the account's proof. `resend_until`: given with the plan to try again what may have left, on
     the database's clock; the earliest of them holds, and without the provider's own word it does not count as failed.

@@ -55,6 +55,11 @@ class Watched(Lease):
         self.answer = self.arrived.wait(2)  # holds the loop up: what was not written yet cannot be written now
 
 
+async def _endless(_: web.Request) -> web.StreamResponse:
+    """An answer of some length, so that the connection is still held when its head is read."""
+    return web.Response(body=b"." * 1_000_000)
+
+
 @contextmanager
 def server_in_a_thread() -> Iterator[tuple[int, threading.Event]]:
     """A server that needs nothing of our event loop, and tells when it has received a byte."""
@@ -81,6 +86,23 @@ def test_between_the_check_and_the_write_the_loop_does_nothing_else(loop: str) -
         error = run(error_of_post(f"http://127.0.0.1:{port}/", lease, timeout=5), LOOPS[loop])
     assert lease.answer is True
     assert error.kind is ErrorKind.UNCERTAIN
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux drops what is too old by itself")
+def test_the_system_sends_nothing_on_for_longer_than_a_send_may_take() -> None:
+    """`make chaos` cuts the cable and looks."""
+
+    async def option() -> int:
+        async with (
+            http_server(_endless) as port, http.open_session(timeout=7.5) as session,
+            session.get(f"http://127.0.0.1:{port}/") as response,
+        ):  # fmt: skip
+            assert response.connection is not None
+            assert response.connection.transport is not None
+            found = response.connection.transport.get_extra_info("socket")
+            return int(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+
+    assert run(option()) == 7500
 
 
 def test_an_expired_lease_lets_no_byte_out() -> None:

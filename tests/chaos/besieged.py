@@ -40,7 +40,7 @@ TIMEOUT = 5
 """Seconds of a send."""
 DISK = "2g"
 """Size of the small disk that the long form fills."""
-_OTHERS = """
+OTHERS = """
 [accounts.sms-esms]
 channel = "sms"
 provider = "esms"
@@ -264,7 +264,7 @@ def besieged(*, rate: str, shift: int, small_disk: bool = False) -> Iterator[Bes
         options = ("--fail-share", "0", "--statuses", "delivered", "--esms-balance", "1000000000")
         box = at_end.enter_context(sandbox(folder / "sandbox", *options))
         first = accounts_toml(box, rate=rate).replace("price = 350", "price = 350\nweight = 9", 1)
-        (data / "accounts.toml").write_text(first + _OTHERS.format(url=box.http, rate=rate))
+        (data / "accounts.toml").write_text(first + OTHERS.format(url=box.http, rate=rate))
         site = Besieged(room, embedded, servers, engine, box, port, environment, disk)
         at_end.callback(box.process.send_signal, signal.SIGCONT)
         at_end.callback(site.stop)

@@ -59,8 +59,10 @@ def stage(engine: Engine, clock: VirtualClock, database_url: str, redis_url: str
 def settle(stage: Stage) -> None:
     """What comes after the sending: late receipts, bounces, questions to a provider that can be asked."""
     wait_for("the receipts", lambda: Reckoning(stage).all_told, seconds=60)
-    for _ in range(4):  # a question may fail too
+    for _ in range(4):  # a question may fail too, and what no provider has is sent again once its lease is over
         stage.recovery.ask_unknown()
+        stage.work(seconds=60)
+    wait_for("the receipts of those", lambda: Reckoning(stage).all_told, seconds=60)
     stage.poll()
     stage.receiver.replay()
 

@@ -18,8 +18,11 @@ from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.child import Child, myself, proven_dead
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.recovery import Recovered, Recovery
+from outreach.domain.retries import MOST_ATTEMPTS
+from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Lane
-from outreach.store import claims
+from outreach.store import claims, deliveries
+from outreach.store.deliveries import Change
 from tests.processes import Sandbox, accounts_toml, sandbox
 from tests.world import World
 
@@ -135,8 +138,78 @@ def test_while_the_sender_may_still_live_it_is_unknown(world: World, recovery: R
 
 def test_a_sender_on_another_host_is_never_proven_dead(world: World, recovery: Recovery) -> None:
     world.person("An", phone="+84912100004")
-    strand(world, replace(a_dead_process(), host="elsewhere"))
+    strand(world, replace(a_dead_process(), host="elsewhere", boot="another"))
     assert recovery.settle_lost() == Recovered(unknown=1)
+
+
+def said(world: World, claimed: claims.Claimed, state: DeliveryState, reason: Reason | None = None) -> None:
+    """The word of the delivery's own sender."""
+    with world.engine.begin() as connection:
+        child = connection.execute(text("SELECT max(id) FROM children")).scalar_one()
+        word = Change(
+            claimed.run, claimed.delivery, state, reason=str(reason or ""), child=child, attempt=claimed.attempt
+        )
+        deliveries.advance(connection, [word], now=world.clock.now())
+
+
+def test_what_recovery_called_unknown_is_planned_when_its_sender_wakes_and_says_that_it_sent_nothing(
+    world: World, recovery: Recovery
+) -> None:
+    world.person("An", phone="+84912100011")
+    claimed = strand(world, myself())
+    recovery.settle_lost()
+    said(world, claimed, DeliveryState.PLANNED, Reason.LEASE_LOST)
+    assert sms_state(world) == ("planned", "lease_lost")
+    assert world.counts_agree()
+
+
+def test_the_word_of_another_attempt_leaves_it_unknown(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100012")
+    claimed = strand(world, myself())
+    recovery.settle_lost()
+    said(world, replace(claimed, attempt=claimed.attempt + 1), DeliveryState.PLANNED)
+    assert sms_state(world) == ("unknown", "lease_lost")
+
+
+def test_what_got_no_answer_and_never_came_is_sent_again_by_the_provider_s_word(
+    world: World, recovery: Recovery
+) -> None:
+    world.person("An", phone="+84912100013")
+    claimed = strand(world, replace(myself(), host="elsewhere", boot="another"))
+    said(world, claimed, DeliveryState.UNKNOWN, Reason.UNCERTAIN)
+    assert recovery.ask_unknown() == Recovered(planned=1)
+    assert sms_state(world)[0] == "planned"
+    assert world.counts_agree()
+
+
+def test_what_got_no_answer_is_not_sent_again_before_its_lease_is_over(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100014")
+    claimed = strand(world, myself())
+    said(world, claimed, DeliveryState.UNKNOWN, Reason.UNCERTAIN)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET lease_until = now() + interval '5 s' WHERE state = 'unknown'"))
+    assert recovery.ask_unknown() == Recovered()
+
+
+def test_what_is_tried_often_enough_stays_unknown(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100015")
+    claimed = strand(world, myself())
+    said(world, claimed, DeliveryState.UNKNOWN, Reason.UNCERTAIN)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET attempt = :n WHERE state = 'unknown'"), {"n": MOST_ATTEMPTS})
+    assert recovery.ask_unknown() == Recovered()
+
+
+def test_an_unknown_one_is_sent_again_once_its_sender_is_proven_dead(world: World, recovery: Recovery) -> None:
+    world.person("An", phone="+84912100016")
+    strand(world, myself())
+    recovery.settle_lost()
+    dead = a_dead_process()
+    with world.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE children SET pid = :pid, started = :started"), {"pid": dead.pid, "started": dead.started}
+        )
+    assert recovery.ask_unknown() == Recovered(planned=1)
 
 
 def test_an_unknown_one_is_settled_when_the_provider_turns_out_to_have_it(world: World, recovery: Recovery) -> None:
@@ -178,4 +251,23 @@ def test_a_lease_that_still_runs_is_left_alone(world: World, recovery: Recovery)
 def test_this_process_is_not_dead_and_a_reused_pid_is_another_process() -> None:
     assert not proven_dead(myself())
     assert proven_dead(replace(myself(), started=myself().started - 100))
-    assert proven_dead(replace(myself(), boot="another boot"))
+
+
+def test_another_run_of_this_very_machine_proves_it() -> None:
+    told_apart = all(myself().host.split("/"))
+    assert proven_dead(replace(myself(), boot="another boot")) is told_apart
+
+
+def test_a_machine_of_the_same_name_proves_nothing() -> None:
+    name = myself().host.split("/")[0]
+    for host in (f"{name}//", f"{name}/{'0' * 12}/", f"{name}/{'0' * 12}/02:00:00:00:00:01"):
+        assert not proven_dead(Child(host, "another boot", 1, 0.0))
+
+
+def test_another_container_of_this_run_proves_nothing() -> None:
+    boot = myself().boot.split("/")[0]
+    assert not proven_dead(replace(myself(), boot=f"{boot}/pid:[1]", pid=999_999))
+
+
+def test_a_dead_process_is_proven_dead_whatever_its_host_was_called() -> None:
+    assert proven_dead(replace(a_dead_process(), host="renamed//"))

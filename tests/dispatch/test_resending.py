@@ -272,3 +272,32 @@ def test_who_shares_the_address_does_not_inherit_what_may_have_left(world: World
     )  # fmt: skip
     Recorder(world.engine, world.clock, row.child_id, lambda _: None).write([Outcome(unmade)], DAILY)
     assert sorted(one.state for one in world.rows("d.channel = 'sms'")) == ["suppressed", "unknown"]
+
+
+def unanswered(world: World, code: str | None = None) -> None:
+    """The sender got no answer, or one (`code`) that tells nothing; its lease is over."""
+    start(world)
+    assert claim(world) == 1
+    [row] = world.rows()
+    word = deliveries.Change(
+        row.run_id, row.id, DeliveryState.UNKNOWN, reason=str(Reason.UNCERTAIN), code=code, child=row.child_id,
+        attempt=row.attempt,
+    )  # fmt: skip
+    with world.engine.begin() as connection:
+        deliveries.advance(connection, [word], now=world.clock.now())
+    change(world, "lease_until = lease_until - interval '61 s' WHERE state = 'unknown'")
+
+
+def test_what_got_no_answer_is_sent_again_under_its_key(world: World, recovery: Recovery) -> None:
+    unanswered(world)
+    assert recovery.ask_unknown() == Recovered(planned=1)
+    [row] = world.rows()
+    assert (row.state, row.generation) == ("planned", 0)
+    assert row.resend_until is not None
+    assert world.counts_agree()
+
+
+def test_what_got_an_answer_that_tells_nothing_stays_unknown(world: World, recovery: Recovery) -> None:
+    unanswered(world, code="124")
+    assert recovery.ask_unknown() == Recovered()
+    assert sms(world) == ("unknown", "uncertain")

@@ -79,7 +79,9 @@ def test_the_database_moves_a_delivery_as_the_rule_says(world: World) -> None:
                 found = connection.exec_driver_sql(
                     "SELECT state FROM deliveries WHERE run_id = %s AND id = %s", (row.run_id, row.id)
                 ).scalar_one()
-                assert found == advance(before, word), f"{before} hears {word}"
+                # What is unknown is planned with the claim it is about alone: tests/dispatch/test_recovery.py.
+                nobody = (before, word) == (DeliveryState.UNKNOWN, DeliveryState.PLANNED)
+                assert found == (before if nobody else advance(before, word)), f"{before} hears {word}"
     assert world.counts_agree()
 
 

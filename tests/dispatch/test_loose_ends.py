@@ -1,0 +1,115 @@
+"""What a child knows of its own deliveries when the database went away in between: nothing is forgotten or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from channels.contract import Accepted, Lease
+from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.drain import Dispatcher
+from outreach.dispatch.loop import SendingLoop
+from outreach.dispatch.outcome import outcome
+from outreach.domain.words import Lane
+from outreach.store import claims
+from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.sending import child_of
+from tests.world import World
+
+CAMPAIGN = """
+    campaign: thu
+    title: Thử
+    issuer: UBND xã
+    starts: 2026-01-01
+    ends: 2027-12-31
+    messages:
+      - id: chao
+        segment: {kind: person}
+        text: {sms: "Kinh chao ong/ba"}
+        channels: [sms]
+        schedule: {at: launch}
+"""
+AN = "+84912200001"
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
+    file = tmp_path / "accounts.toml"
+    file.write_text(accounts_toml(box))
+    return load_accounts(file, timeout=2.0)
+
+
+@pytest.fixture
+def child(world: World, accounts: Accounts, redis_url: str) -> Iterator[Dispatcher]:
+    loop = SendingLoop(accounts.makers)
+    world.person("An", phone=AN)
+    made = child_of(world, accounts.known, loop, redis_url)
+    world.launch(CAMPAIGN)
+    world.plan()
+    yield made
+    loop.close()
+
+
+def claimed_by(world: World, child: Dispatcher) -> claims.Claimed:
+    """A claim of the child's that holds, whatever it heard of it."""
+    with world.engine.begin() as connection:
+        now = world.clock.now()
+        runs = [run.id for run in claims.open_runs(connection, account="sms-main", lane=Lane.BULK, now=now)]
+        [claimed], _ = claims.claim(
+            connection, account="sms-main", lane=Lane.BULK, run_ids=runs, limit=1, child=child.child,
+            lease_s=child.lease_s, now=now, trial=False,
+        )  # fmt: skip
+    return claimed
+
+
+def sent(box: Sandbox, to: str) -> int:
+    return sum(entry.to == to for entry in box.accepted())
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+def test_a_claim_that_was_never_heard_of_is_given_back_and_sent_once(
+    world: World, child: Dispatcher, box: Sandbox, state: str
+) -> None:
+    before = sent(box, AN)
+    child.ends.unheard(Lease.clock())
+    claimed_by(world, child)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET state = :state, reason = 'lease_lost'"), {"state": state})
+    child.drain("sms-main", Lane.BULK)
+    assert sent(box, AN) == before + 1
+    assert world.rows()[0].state == "accepted"
+    assert world.rows()[0].attempt == 1
+
+
+def test_what_was_claimed_before_is_not_given_back(world: World, child: Dispatcher, box: Sandbox) -> None:
+    before = sent(box, AN)
+    claimed_by(world, child)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET lease_until = lease_until - interval '5 s'"))
+    child.ends.unheard(Lease.clock())
+    child.drain("sms-main", Lane.BULK)
+    assert sent(box, AN) == before
+    assert world.rows()[0].state == "sending"
+
+
+def test_what_the_database_would_not_take_is_recorded_by_the_next_drain_and_never_given_back(
+    world: World, child: Dispatcher, box: Sandbox, accounts: Accounts
+) -> None:
+    before, account = sent(box, AN), accounts.known["sms-main"]
+    child.ends.unheard(Lease.clock())
+    claimed = claimed_by(world, child)
+    told = outcome(claimed, account, Accepted("SM1", 1), child=child.child, spread=0.5)
+    child.ends.unrecorded.append(([told], account))
+    child.drain("sms-main", Lane.BULK)
+    assert world.rows()[0].state == "accepted"
+    assert sent(box, AN) == before
+    assert child.ends.unrecorded == []
