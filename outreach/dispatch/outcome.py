@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from channels.contract import Accepted, ErrorKind, SendError
@@ -104,7 +104,7 @@ def _later(claimed: Claimed, account: Account, error: SendError, child: int, spr
         return _change(claimed, child, DeliveryState.FAILED, reason=Reason.TRANSIENT, code=code)
     delay = pause.total_seconds()
     again = _change(claimed, child, DeliveryState.PLANNED, reason=Reason.TRANSIENT, code=code, delay=delay)
-    return replace(again, resend_until=until)
+    return again._replace(resend_until=until)
 
 
 def returned(claimed: Claimed, child: int, *, delay: timedelta = timedelta(0)) -> Change:

@@ -56,7 +56,7 @@ class Recorder:
         try:
             self._persist([one], account)
         except DataError:
-            plain = replace(one.change, provider_id=None, code=None, parts=None)
+            plain = one.change._replace(provider_id=None, code=None, parts=None)
             self._persist([replace(one, change=plain)], account)
 
     def _persist(self, outcomes: Sequence[Outcome], account: Account) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Engine
@@ -131,7 +131,7 @@ class Recovery:
         until = resend_until(one.claimed_at, account)
         if until is None or until <= one.claimed_at + timedelta(seconds=one.silent_s + 2 * self.lease_s):
             return None
-        return replace(_change(one, DeliveryState.PLANNED, Reason.LEASE_LOST), resend_until=until)
+        return _change(one, DeliveryState.PLANNED, Reason.LEASE_LOST)._replace(resend_until=until)
 
     def _is_over(self, one: Stranded) -> bool:
         """Whether its sender cannot write any more: it has said itself how its attempt ended, or is proven dead.
@@ -162,7 +162,7 @@ class Recovery:
             if found is not None:
                 return self._accepted(one, found)
             again = _change(one, DeliveryState.PLANNED, Reason.LEASE_LOST) if over else None
-        return again and replace(again, delay=pause.total_seconds() if one.reason == Reason.UNCERTAIN else 0.0)
+        return again and again._replace(delay=pause.total_seconds() if one.reason == Reason.UNCERTAIN else 0.0)
 
     async def _found(self, one: Stranded) -> Change | None:
         """The message, if the provider has it."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
@@ -16,7 +16,7 @@ from outreach.store import heirs, interactions
 from outreach.store.campaigns import TESTS
 from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.deliveries import COUNTED, ERRORS_COUNTED, MAY_HAVE_LEFT, SHARDS
-from outreach.store.recipients import RECIPIENT, RECIPIENT_COLUMNS, RECIPIENT_JOINS, TEST_JOIN, recipient
+from outreach.store.recipients import RECIPIENT, RECIPIENT_COLUMNS, RECIPIENT_JOINS, TEST_JOIN, recipient, recipient_of
 from outreach.store.trial import is_listed
 
 
@@ -37,9 +37,10 @@ class OpenRun:
     """Of the version's content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery that this child alone may send until the lease ends, with what rendering needs.
+
+    A tuple, as one is made for every message: a frozen dataclass takes four times as long.
 
     `attempt` counts from 1 and includes this one; `sealed` is the encrypted address ("" rows of stations have none).
     `patience_s`: seconds until it would be too late. `sealed_who` and `mark`: of a test, whose text it is (JSON under
@@ -185,9 +186,9 @@ changed AS (
 ),
 {COUNTED},
 {ERRORS_COUNTED}
-SELECT run_id, id, recipient_kind, recipient_id, channel, subject_id, attempt, generation, clock_timestamp() AS at,
-    CAST(extract(epoch FROM expires_at - :now) AS float) AS patience_s, value, key_version, sealed_who, mark, doubtful,
-    state, reason, moved, {RECIPIENT_COLUMNS} FROM changed
+SELECT state, reason, moved, run_id, id, recipient_kind, recipient_id, channel, subject_id, attempt, generation,
+    clock_timestamp() AS at, CAST(extract(epoch FROM expires_at - :now) AS float) AS patience_s, value, key_version,
+    sealed_who, mark, doubtful, {RECIPIENT_COLUMNS} FROM changed
 """
     )
 
@@ -239,9 +240,10 @@ def claim(
             "lasts_s": min((one.total_seconds() for one in windows.values()), default=None),
         },
     ).all()  # fmt: skip
-    left = [row for row in rows if (row.moved and row.state != "unknown") or row.reason in _THEIRS_ALONE]
+    odd = [row for row in rows if row.moved or row.state != "sending"]
+    left = [row for row in odd if (row.moved and row.state != "unknown") or row.reason in _THEIRS_ALONE]
     heirs.take_over(connection, [(row.run_id, row.recipient_id, row.channel) for row in left], now=now)
-    forgotten = [row for row in rows if row.reason in ("case_closed", "case_moved")]
+    forgotten = [row for row in odd if row.reason in ("case_closed", "case_moved")]
     if forgotten:
         unsaid = {"runs": [row.run_id for row in forgotten], "cases": [row.subject_id for row in forgotten]}
         connection.execute(_UNREMINDED, unsaid)
@@ -250,24 +252,17 @@ def claim(
 
 
 def _claimed(row: Any) -> Claimed:
+    """The columns in the order in which the claim gives them."""
+    _, _, _, run, delivery, kind, person, channel, subject, attempt, generation, at, patience_s, *rest = row
+    sealed, key_version, sealed_who, mark, doubtful, *who = rest
     return Claimed(
-        run=row.run_id,
-        delivery=row.id,
-        recipient_kind=RecipientKind(row.recipient_kind),
-        recipient_id=row.recipient_id,
-        channel=Channel(row.channel),
-        subject_id=row.subject_id,
-        attempt=row.attempt,
-        generation=row.generation,
-        sent_after=row.at,
-        patience_s=row.patience_s,
-        sealed=row.value,
-        key_version=row.key_version,
-        who=recipient(row),
-        sealed_who=row.sealed_who,
-        mark=row.mark or "",
-        may_have_left=row.doubtful,
-    )
+        run, delivery, _KINDS[kind], person, _CHANNELS[channel], subject, attempt, generation, at, patience_s, sealed,
+        key_version, recipient_of(who), sealed_who, mark or "", doubtful,
+    )  # fmt: skip
+
+
+_KINDS = {str(kind): kind for kind in RecipientKind}
+_CHANNELS = {str(channel): channel for channel in Channel}
 
 
 _DUE_LANES = text(

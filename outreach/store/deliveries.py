@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -209,8 +209,7 @@ ON CONFLICT (campaign, contact_id) DO NOTHING
 """Who lost their proof with a failed delivery (those who share its address too) and has another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What a record, receipt or recovery says of one delivery.
 
     `delay`: seconds until the next try, for `planned`. `refund`: 1 where the attempt does not count. `child`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -21,7 +22,7 @@ RECIPIENT_COLUMNS = """
     full_name, birth_date, sex, kind, occupation, language, attrs, unit_code, unit_name, unit_kind, languages,
     case_external_id, case_title, case_due_at, case_state
 """
-"""The names under which `recipient` looks for them."""
+"""The same by their names, in the order of the fields of `Recipient`."""
 
 RECIPIENT_JOINS = """
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
@@ -34,24 +35,19 @@ TEST_JOIN = "LEFT JOIN test_sends y ON d.recipient_kind = 'test' AND y.id = d.re
 """The recipient of a test, for those statements that may meet one."""
 
 
+_NAMES = tuple(name.strip() for name in RECIPIENT_COLUMNS.split(","))
+
+
 def recipient(row: Any) -> Recipient:
-    """The recipient a row with the columns of `RECIPIENT` tells of."""
+    """The recipient a row with the columns of `RECIPIENT` tells of, beside others."""
+    return recipient_of([getattr(row, name) for name in _NAMES])
+
+
+def recipient_of(columns: Sequence[Any]) -> Recipient:
+    """The recipient of `RECIPIENT_COLUMNS`, in their order."""
+    name, born, sex, kind, occupation, language, attrs, code, unit, unit_kind, languages, *case = columns
     return Recipient(
-        full_name=row.full_name,
-        birth_date=row.birth_date,
-        sex=row.sex,
-        kind=row.kind,
-        occupation=row.occupation,
-        language=row.language,
-        attrs=row.attrs or {},
-        unit_code=row.unit_code,
-        unit_name=row.unit_name,
-        unit_kind=row.unit_kind,
-        unit_languages=tuple(row.languages or ()),
-        case_external_id=row.case_external_id,
-        case_title=row.case_title,
-        case_due_at=row.case_due_at,
-        case_state=row.case_state,
+        name, born, sex, kind, occupation, language, attrs or {}, code, unit, unit_kind, tuple(languages or ()), *case
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,7 +85,7 @@ LATE_EVENING = datetime(2026, 11, 23, 16, 54, 45, tzinfo=UTC)
 def half_done(sent_after: datetime, *, attempt: int = 1, may_have_left: bool = True) -> Outcome:
     """What follows from a server error of a provider that drops repetitions on the same day."""
     error = SendError(ErrorKind.TRANSIENT, "", "out of order", may_have_left=may_have_left)
-    one = replace(claimed(Channel.SMS), sent_after=sent_after, attempt=attempt)
+    one = claimed(Channel.SMS)._replace(sent_after=sent_after, attempt=attempt)
     return outcome(one, ESMS, error, child=1, spread=0.5)
 
 

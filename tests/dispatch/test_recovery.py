@@ -167,7 +167,7 @@ def test_the_word_of_another_attempt_leaves_it_unknown(world: World, recovery: R
     world.person("An", phone="+84912100012")
     claimed = strand(world, myself())
     recovery.settle_lost()
-    said(world, replace(claimed, attempt=claimed.attempt + 1), DeliveryState.PLANNED)
+    said(world, claimed._replace(attempt=claimed.attempt + 1), DeliveryState.PLANNED)
     assert sms_state(world) == ("unknown", "lease_lost")
 
 
