@@ -271,8 +271,8 @@ SELECT q.account, q.lane FROM (
     SELECT DISTINCT a.account, r.lane, r.id FROM runs r JOIN campaigns c ON c.slug = r.campaign
     CROSS JOIN unnest(CAST(:accounts AS text[])) AS a(account)
     WHERE r.state = 'sending' AND c.state = 'running'
-) q WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.account = q.account AND d.lane = q.lane AND d.run_id = q.id
-    AND d.state = 'planned' AND d.next_attempt_at <= :now)
+) q CROSS JOIN LATERAL (SELECT 1 FROM deliveries d WHERE d.account = q.account AND d.lane = q.lane AND d.run_id = q.id
+    AND d.state = 'planned' AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at LIMIT 1) due
 GROUP BY q.account, q.lane
 """
 )
