@@ -153,7 +153,8 @@ def _address(session: ClientSession, url: str, content_type: str, headers: Mappi
     if found is None:
         if len(known) >= _MOST_ADDRESSES:
             known.clear()
-        found = known[key] = _made(session, url, {**headers, CONTENT_TYPE: content_type})
+        theirs = any(name.lower() == "content-type" for name in headers)
+        found = known[key] = _made(session, url, headers if theirs else {**headers, CONTENT_TYPE: content_type})
     return found
 
 
@@ -166,9 +167,9 @@ def _made(session: ClientSession, url: str, headers: Mapping[str, str]) -> _Addr
         raise InvalidURL(url)
     proxy = session._default_proxy
     request = ClientRequest(
-        "POST", target, headers=headers, loop=asyncio.get_running_loop(), session=session,
+        "POST", target, headers=headers, loop=asyncio.get_running_loop(),
         proxy=None if proxy is None else URL(proxy), proxy_headers=None if proxy is None else {},
-    )  # fmt: skip
+    )  # fmt: skip  # without the session, which it would keep alive
     request.headers.popall(CONTENT_LENGTH, None)
     return _Address(request, b"" if request.proxy else _head(request))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from adapter_harness import run
+from aiohttp import ClientSession
 
 from channels import http
 from channels.contract import ErrorKind, Lease, SendError
@@ -111,6 +114,29 @@ def test_through_a_proxy_the_whole_address_is_asked_for_under_the_accounts_name_
                 assert one.endswith((b"\r\n\r\nn=0", b"\r\n\r\nn=1"))
 
     run(story())
+
+
+def test_a_type_that_is_given_is_the_only_one() -> None:
+    async def story() -> None:
+        async with wire_server(lambda n: [_ACCEPTED]) as (port, got), http.open_session(timeout=5) as session:
+            url, headers = f"http://127.0.0.1:{port}/", {"content-type": "text/plain"}
+            await http.post(session, url, b"", headers, Lease.lasting(9), http.JSON)
+            assert got[0].lower().count(b"content-type:") == 1
+            assert b"text/plain" in got[0]
+
+    run(story())
+
+
+def test_a_session_that_is_closed_is_forgotten() -> None:
+    async def story() -> None:
+        async with wire_server(lambda n: [_ACCEPTED]) as (port, _), http.open_session(timeout=5) as session:
+            await http.post(session, f"http://127.0.0.1:{port}/", b"", {}, Lease.lasting(9))
+            watched.append(weakref.ref(session))
+
+    watched: list[weakref.ref[ClientSession]] = []
+    run(story())
+    gc.collect()
+    assert watched[0]() is None
 
 
 def test_a_header_cannot_begin_another() -> None:
