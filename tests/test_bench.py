@@ -67,6 +67,20 @@ def test_a_part_of_it_can_be_run_alone(part: str, row: str) -> None:
     assert row in done.stdout
 
 
+@pytest.mark.slow
+def test_a_quick_run_of_every_size_writes_a_row_for_each(tmp_path: Path) -> None:
+    results = tmp_path / "RESULTS-flat.md"
+    done = subprocess.run(
+        [sys.executable, "benchmarks/flat.py", "--quick", "--results", str(results)],
+        cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = re.findall(
+        r"^\| ([\d,]+) \| 1 \| [\d,]+ \| [\d,]+ \| \d\.\d\d \| \d\.\d{3} \|$", results.read_text(), re.MULTILINE
+    )
+    assert len(rows) == 2
+
+
 @pytest.mark.parametrize("key", ["none", "rsa"])
 def test_the_rate_of_e_mails_is_measured_against_a_sink_of_its_own(key: str) -> None:
     found = mail_rate(200, key=key)
