@@ -69,7 +69,7 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "group.hint.handed_over": {_VI: "chưa có hoặc không có báo nhận", _EN: "no receipt yet, or none given"},
     "group.hint.arrived": {_VI: "có báo nhận", _EN: "by the provider's receipt"},
     "group.hint.failed": {_VI: "bị từ chối hoặc không tới", _EN: "refused or undeliverable"},
-    "group.hint.unknown": {_VI: "có thể đã gửi, không gửi lại", _EN: "may have left; not sent again"},
+    "group.hint.unknown": {_VI: "có thể đã gửi, không gửi trùng", _EN: "may have left; never doubled"},
     "group.hint.not_sent": {
         _VI: "không có địa chỉ, nhận chung với người khác, từ chối nhận, quá hạn hoặc huỷ",
         _EN: "no address, served by another's message, barred, late or cancelled",
