@@ -141,10 +141,16 @@ def _open(site: Site, plan: Plan) -> int:
 
 
 def _follow(site: Site, plan: Plan) -> None:
-    """Until the last message is recorded; raises BenchmarkError where nothing moves any more."""
-    left, moved = plan.messages, time.monotonic()
+    """Until the last message is recorded; raises BenchmarkError where nothing moves any more.
+
+    Asked ever more often towards the end: 50 times a second all the time took 4 % of the machine from the engine.
+    """
+    began = moved = time.monotonic()
+    left = plan.messages
     while left:
-        time.sleep(0.02)
+        done = plan.messages - left
+        rest = left * (moved - began) / done if done else 0.0
+        time.sleep(min(1.0, max(0.02, rest / 2)))
         now = _open(site, plan)
         if now != left:
             left, moved = now, time.monotonic()

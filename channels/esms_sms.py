@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -91,17 +90,9 @@ class EsmsSms:
 
     def check(self, content: Content) -> list[Problem]:
         """An SMS has a text of at most four parts: 612 characters without diacritics, 268 with."""
-        if not content.body.strip():
-            return [Problem("empty", "the SMS has no text; write one")]
-        plain = sms_gateway.is_plain(content.body)
-        length = len(content.body) if plain else len(content.body.encode("utf-16-le")) // 2
-        longest = esms_codes.LONGEST_PLAIN if plain else esms_codes.LONGEST_UNICODE
-        if length > longest:
-            form = "without" if plain else "with"
-            return [
-                Problem("too_long", f"the SMS has {length} characters; {form} diacritics at most {longest} are taken")
-            ]
-        return []
+        return sms_gateway.text_problems(
+            content.body, plain=esms_codes.LONGEST_PLAIN, marked=esms_codes.LONGEST_UNICODE
+        )
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Send once under our key; what eSMS has of an earlier attempt is accepted without its id. Raises SendError.
@@ -219,7 +210,7 @@ class EsmsSms:
         }
         if outgoing.callback_url:
             fields["CallbackUrl"] = f"{outgoing.callback_url}&{_TOKEN}={self._token(outgoing.key)}"
-        return json.dumps(fields, ensure_ascii=False).encode()
+        return sms_gateway.as_json(fields)
 
     def _list_request(self, outgoings: Sequence[Outgoing]) -> bytes:
         config, first = self._config, outgoings[0]
@@ -239,7 +230,7 @@ class EsmsSms:
             count = str(len(outgoings))
             proof = self._token(first.key, count)
             fields["CallbackUrl"] = f"{first.callback_url}&{_COUNT}={count}&{_TOKEN}={proof}"
-        return json.dumps(fields, ensure_ascii=False).encode()
+        return sms_gateway.as_json(fields)
 
     def _token(self, key: str, count: str = "") -> str:
         """What proves a callback's address; good for this message, or this list, alone."""

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -42,7 +43,7 @@ JSON = "application/json"
 _SWITCHING = 101
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs three times as much, for every message
 class Answer:
     """What a provider answered; header names are found in any case."""
 
@@ -124,9 +125,17 @@ async def post(
     """
     exchange = _Exchange(lease)
     try:
-        address = _address(session, url, content_type, headers)
-        async with asyncio.timeout(session.timeout.total):
+        known = _posting(session)
+        address = _address(known, session, url, content_type, headers)
+        task = known.hurry.begin()
+        try:
             return await exchange.over(session, address, body)
+        except asyncio.CancelledError:
+            if known.hurry.is_over(task):
+                raise TimeoutError from None
+            raise
+        finally:
+            known.hurry.end(task)
     except (ClientError, HttpProcessingError, OSError, UnicodeError) as error:  # TimeoutError is an OSError
         failure = exchange.failure(error)
     raise failure  # outside the handler: the cause could show the request
@@ -140,14 +149,82 @@ class _Address:
     head: bytes
 
 
-_addresses: WeakKeyDictionary[ClientSession, dict[Hashable, _Address]] = WeakKeyDictionary()
+class _Hurry:
+    """Ends requests that take longer than `seconds`; one timer for all of a session, since all may take as long.
+
+    A timer for each, as asyncio has them, costs a tenth of a request.
+    """
+
+    __slots__ = ("_loop", "_over", "_seconds", "_timer", "_under_way")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._under_way: dict[asyncio.Task[Any], float] = {}  # in the order in which they end
+        self._over: set[asyncio.Task[Any]] = set()
+
+    def begin(self) -> asyncio.Task[Any]:
+        """The time of the running task's request begins."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way[task] = ends = self._loop.time() + self._seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(ends, self._look)
+        return task
+
+    def is_over(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a cancelled task was cancelled for its time, and by nobody else."""
+        if task not in self._over:
+            return False
+        self._over.discard(task)
+        return task.uncancel() == 0
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        """The request has ended, however."""
+        self._under_way.pop(task, None)
+        if task in self._over:
+            self._over.discard(task)
+            task.uncancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for task, ends in list(self._under_way.items()):
+            if ends > now:
+                self._timer = self._loop.call_at(ends, self._look)
+                return
+            del self._under_way[task]
+            self._over.add(task)
+            task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    """What a session's requests share."""
+
+    hurry: _Hurry
+    addresses: dict[Hashable, _Address]
+
+
+_postings: WeakKeyDictionary[ClientSession, _Posting] = WeakKeyDictionary()
 _MOST_ADDRESSES = 64
 """Of a session: tokens that stand in headers change, and a gateway may want the number in its address."""
+_FOR_EVER = 10 * 365 * 86400.0
 
 
-def _address(session: ClientSession, url: str, content_type: str, headers: Mapping[str, str]) -> _Address:
+def _posting(session: ClientSession) -> _Posting:
+    found = _postings.get(session)
+    if found is None:
+        found = _postings[session] = _Posting(_Hurry(session.timeout.total or _FOR_EVER), {})
+    return found
+
+
+def _address(
+    posting: _Posting, session: ClientSession, url: str, content_type: str, headers: Mapping[str, str]
+) -> _Address:
     """Made once for all that is posted alike. Raises InvalidURL."""
-    known = _addresses.setdefault(session, {})
+    known = posting.addresses
     key = (url, content_type, *headers.items())
     found = known.get(key)
     if found is None:
@@ -252,11 +329,15 @@ async def _read(response: ClientResponse) -> Answer:
 
 async def _text(content: StreamReader, headers: Mapping[str, str]) -> tuple[str, bool]:
     """The answer's text, and whether it is all of it: what does not end is not waited for."""
-    raw = bytearray()
-    async for piece in content.iter_any():
-        raw += piece
-        if len(raw) >= LARGEST_ANSWER:
-            break
+    raw: bytes | bytearray
+    if content.is_eof():  # all of it has come, as mostly
+        raw = content.read_nowait()
+    else:
+        raw = bytearray()
+        async for piece in content.iter_any():
+            raw += piece
+            if len(raw) >= LARGEST_ANSWER:
+                break
     kind = headers.get(CONTENT_TYPE, "")
     charset = parse_mimetype(kind).parameters.get("charset", "utf-8") if "charset" in kind.lower() else "utf-8"
     try:

@@ -43,6 +43,15 @@ def text_problems(body: str, *, plain: int = LONGEST_PLAIN, marked: int = LONGES
     return []
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+"""Made once: `json.dumps` makes one for each text."""
+
+
+def as_json(fields: Mapping[str, Any]) -> bytes:
+    """A JSON object as gateways take it."""
+    return _ENCODER.encode(fields).encode()
+
+
 def document(text: str) -> Mapping[str, Any]:
     """A JSON object as a gateway answers or calls; empty for anything else."""
     try:

@@ -173,7 +173,7 @@ class SpeedSms:
             "sms_type": self._config.sms_type,
             "sender": self._config.sender,
         }
-        return json.dumps(fields, ensure_ascii=False).encode()
+        return sms_gateway.as_json(fields)
 
     def _taken(self, outgoings: Sequence[Outgoing], told: Mapping[str, Any]) -> list[Accepted | SendError]:
         data = told.get("data")

@@ -7,7 +7,6 @@ that it took a message is all there is to know; a send without an answer stays u
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any, ClassVar, Final, Literal
@@ -162,7 +161,7 @@ class VnptSms:
             "USERNAME": config.username,
             "DATACODING": vnpt_codes.PLAIN if sms_gateway.is_plain(body) else vnpt_codes.UNICODE,
         }
-        return json.dumps({"RQST": fields}, ensure_ascii=False).encode()
+        return sms_gateway.as_json({"RQST": fields})
 
 
 def _request_id(outgoings: Sequence[Outgoing]) -> str:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from outreach.cli.options import MOST_ID
 from outreach.cli.session import Session
 from outreach.dispatch.accounts_file import load_accounts
 from outreach.domain.accounts import Account
-from outreach.domain.composing import campaign_view, context_of, languages_for, render_in
-from outreach.domain.context import ISSUER, SAMPLE_CAMPAIGN, SAMPLE_CASE, CampaignView, CaseView, LinksView
+from outreach.domain.composing import Text, campaign_view, languages_for, render_in
+from outreach.domain.context import ISSUER, SAMPLE_CAMPAIGN, SAMPLE_CASE, CaseView, LinksView
 from outreach.domain.definition import Definition
 from outreach.domain.errors import NotFound, OutreachError
 from outreach.domain.recipient import Recipient
-from outreach.domain.rendering import Rendered, compile_template
+from outreach.domain.rendering import Compiled, Rendered, compile_template
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.sms_text import TextForm, formed, measure, unaccent
 from outreach.domain.speech import broadcast_seconds, check_broadcast, lay_out_scripts
@@ -108,7 +106,7 @@ def make_preview(session: Session, wanted: Preview, subject: Subject) -> Made:
     definition = None if wanted.campaign is None else _definition(session, wanted.campaign)
     languages = _languages(wanted, subject.who)
     compiled = compile_template(wanted.source)
-    context = _context(session, definition, subject)
+    context = _context(session, definition, subject, compiled, wanted.channel)
     rendered = render_in(compiled, wanted.channel, languages, context, samples=wanted.language is not None)
     shown = ", ".join(languages)
     if wanted.channel is Channel.SMS:
@@ -139,19 +137,16 @@ def _languages(wanted: Preview, who: Recipient | None) -> tuple[str, ...]:
     return (wanted.language,)
 
 
-def _context(session: Session, definition: Definition | None, subject: Subject) -> Mapping[str, Any]:
+def _context(
+    session: Session, definition: Definition | None, subject: Subject, compiled: Compiled, channel: Channel
+) -> Mapping[str, Any]:
     campaign = SAMPLE_CAMPAIGN if definition is None else campaign_view(definition)
     if subject.who is None:
         given = {} if definition is None else {"campaign": campaign, ISSUER: campaign.issuer}
         return {**subject.context, **given}
-    return _of_person(
-        subject.who, campaign, session.settings().zone if definition is None else definition.zone, session
-    )
-
-
-def _of_person(who: Recipient, campaign: CampaignView, zone: ZoneInfo, session: Session) -> dict[str, object]:
-    today: date = session.runtime().clock.now().astimezone(zone).date()
-    return context_of(who, campaign, zone, today=today, links=_OWN_LINKS)
+    zone = session.settings().zone if definition is None else definition.zone
+    today = session.runtime().clock.now().astimezone(zone).date()
+    return Text(compiled, channel, campaign, zone).context(subject.who, today=today, links=_OWN_LINKS)
 
 
 def _account(session: Session) -> Account | None:

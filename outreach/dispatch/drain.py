@@ -27,7 +27,7 @@ from outreach.dispatch.flights import MARGIN, NOTHING, Flight, Landed, Taken, To
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.loose_ends import LooseEnds
-from outreach.dispatch.messages import Composer, Ready, Unready
+from outreach.dispatch.messages import Composer, Letter, Ready, Unready, letter_of
 from outreach.dispatch.metering import note
 from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
 from outreach.dispatch.purse import Purse
@@ -38,7 +38,7 @@ from outreach.domain.clock import Clock
 from outreach.domain.frozen import Frozen
 from outreach.domain.hours import HOURS, is_open
 from outreach.domain.privacy import KeyRing
-from outreach.domain.words import Lane
+from outreach.domain.words import Channel, Lane
 from outreach.store import circuits, claims
 from outreach.store.claims import OpenRun
 from outreach.store.deliveries import Change
@@ -270,11 +270,16 @@ class Dispatcher:
         changes: list[Change] = []
         now = self.clock.now()
         frozen = self._versions({claim.run: taken.runs[claim.run] for claim in taken.claimed})
+        letters: dict[tuple[int, Channel], Letter] = {}
         for claim in taken.claimed:
-            version = frozen[claim.run]
-            today = now.astimezone(version.definition.zone).date()
+            place = (claim.run, claim.channel)
             try:
-                made = composer.make(claim, taken.runs[claim.run], version, adapter, today=today, lease=taken.lease)
+                letter = letters.get(place)
+                if letter is None:
+                    run = taken.runs[claim.run]
+                    letter = letter_of(frozen[claim.run], run.message, run.message_class, claim.channel, now)
+                    letters[place] = letter
+                made = composer.make(claim, letter, adapter, taken.lease)
             except Exception as error:  # a missing key, a bug: this one waits, its neighbours leave
                 log.error("composing failed: run=%s delivery=%s error=%s", claim.run, claim.delivery, _kind(error))
                 changes.append(returned(claim, self.child, delay=_AFTER_A_BUG))

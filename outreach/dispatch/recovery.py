@@ -16,11 +16,11 @@ from channels.contract import Accepted, Content, ErrorKind, Lease, Outgoing, Sen
 from outreach.dispatch.child import Child, proven_dead
 from outreach.dispatch.flights import MARGIN
 from outreach.dispatch.loop import SendingLoop
-from outreach.dispatch.messages import invited, links_of, recipient_of
+from outreach.dispatch.messages import letter_of, links_of, recipient_of
 from outreach.dispatch.resending import resend_until
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
-from outreach.domain.composing import compose, marked
+from outreach.domain.composing import marked
 from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.retries import backoff
@@ -182,16 +182,15 @@ class Recovery:
         with self.engine.connect() as connection:
             frozen = read_version(connection, one.campaign, one.version, one.shift_days)
         claimed = self.clock.now() - timedelta(seconds=one.silent_s + self.lease_s)
-        today = claimed.astimezone(frozen.definition.zone).date()
         message_class = frozen.definition.message(one.message).message_class
+        letter = letter_of(frozen, one.message, message_class, one.channel, claimed)
         links = links_of(
-            self.keys, self.public_url, one.run, one.delivery, one.channel, message_class,
-            contact=invited(one.recipient_kind, one.recipient_id), today=today,
+            letter, self.keys, self.public_url, one.run, one.delivery, one.recipient_kind, one.recipient_id
         )  # fmt: skip
         form = self.accounts[one.account].text_form
         try:
             who = recipient_of(self.keys, one.who, one.sealed_who, one.key_version)
-            made = compose(frozen, one.message, one.channel, who, today=today, text_form=form, links=links)
+            made = letter.text.written(who, today=letter.today, text_form=form, links=links)
             body = marked(made, one.channel, one.mark).body
             to = "" if one.sealed is None else self.keys.open(one.sealed, one.key_version or 0)
         except OutreachError:

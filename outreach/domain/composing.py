@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from outreach.domain.context import (
     CampaignView,
     CaseView,
-    ContactView,
     LinksView,
     UnitView,
     contact_view,
@@ -27,6 +25,68 @@ from outreach.domain.template_source import DEFAULT_LANGUAGE, TemplateSource
 from outreach.domain.words import Channel
 
 
+class Text:
+    """A message on a channel, ready to be written to one recipient after the other.
+
+    What is the same for all of them is looked at once: what the text speaks of, the campaign, the languages.
+    """
+
+    __slots__ = ("_always", "_channel", "_compiled", "_languages", "_of_case", "_of_contact", "_of_unit", "_zone")
+
+    def __init__(self, compiled: Compiled, channel: Channel, campaign: CampaignView, zone: ZoneInfo) -> None:
+        self._compiled = compiled
+        self._channel = channel
+        self._zone = zone
+        self._always = message_context(campaign=campaign)
+        self._of_unit, self._of_contact, self._of_case = (
+            compiled.speaks_of(str(channel), name) for name in ("unit", "contact", "case")
+        )
+        self._languages: dict[object, tuple[str, ...]] = {}
+
+    def written(
+        self, who: Recipient, *, today: date, text_form: TextForm = TextForm.ACCENTED, links: LinksView | None = None
+    ) -> Rendered:
+        """What `who` gets; `today` is the campaign's local day, `text_form` is for SMS.
+
+        Raises RenderError, which names template, channel and line, never a value.
+        """
+        spoken = who.unit_languages if self._channel is Channel.LOUDSPEAKER else who.language
+        languages = self._languages.get(spoken)
+        if languages is None:
+            languages = self._languages[spoken] = languages_for(self._compiled.source, self._channel, who)
+        context = self.context(who, today=today, links=links)
+        rendered = render_in(self._compiled, self._channel, languages, context)
+        if self._channel is not Channel.SMS or text_form is TextForm.ACCENTED:
+            return rendered
+        return Rendered(body=formed(rendered.body, text_form))
+
+    def context(self, who: Recipient, *, today: date, links: LinksView | None = None) -> dict[str, object]:
+        """The names the text finds for `who`, of those it speaks of; dates of a case are shown in the campaign's zone.
+
+        A contact or case that is not given is not there, and using it is an error.
+        """
+        found = self._always.copy()
+        if links is not None:
+            found["links"] = links
+        if self._of_unit:
+            found["unit"] = _unit(who)
+        if self._of_contact and who.full_name is not None:
+            found["contact"] = contact_view(
+                who.full_name, today, birth_date=who.birth_date, sex=who.sex, kind=who.kind,
+                occupation=who.occupation, language=who.language, attr=who.attrs,
+            )  # fmt: skip
+        if self._of_case and who.case_external_id is not None:
+            due = None if who.case_due_at is None else who.case_due_at.astimezone(self._zone)
+            found["case"] = CaseView(who.case_external_id, who.case_title or "", due, who.case_state or "")
+        return found
+
+
+def text_of(frozen: Frozen, message: str, channel: Channel) -> Text:
+    """A version's message on a channel."""
+    definition = frozen.definition
+    return Text(frozen.template(message), channel, campaign_view(definition), definition.zone)
+
+
 def compose(
     frozen: Frozen,
     message: str,
@@ -37,19 +97,8 @@ def compose(
     text_form: TextForm = TextForm.ACCENTED,
     links: LinksView | None = None,
 ) -> Rendered:
-    """What `who` gets of a message on a channel; `today` is the campaign's local day, `text_form` is for SMS.
-
-    Raises RenderError, which names template, channel and line, never a value.
-    """
-    compiled = frozen.template(message)
-    context = context_of(
-        who, campaign_view(frozen.definition), frozen.definition.zone, today=today, links=links,
-        speaks_of=partial(compiled.speaks_of, str(channel)),
-    )  # fmt: skip
-    rendered = render_in(compiled, channel, languages_for(compiled.source, channel, who), context)
-    if channel is not Channel.SMS or text_form is TextForm.ACCENTED:
-        return rendered
-    return Rendered(body=formed(rendered.body, text_form))
+    """What one recipient gets of a message on a channel, as `Text.written`; raises RenderError."""
+    return text_of(frozen, message, channel).written(who, today=today, text_form=text_form, links=links)
 
 
 def marked(rendered: Rendered, channel: Channel, mark: str) -> Rendered:
@@ -63,20 +112,6 @@ def marked(rendered: Rendered, channel: Channel, mark: str) -> Rendered:
         return replace(rendered, subject=f"{mark} {rendered.subject}")
     plain = channel is Channel.SMS and measure(rendered.body).encoding is Encoding.GSM7
     return replace(rendered, body=f"{unaccent(mark) if plain else mark} {rendered.body}")
-
-
-def context_of(
-    who: Recipient, campaign: CampaignView, zone: ZoneInfo, *, today: date, links: LinksView | None = None,
-    speaks_of: Callable[[str], bool] = lambda name: True,
-) -> dict[str, object]:  # fmt: skip
-    """The names a template finds for `who`, of those it speaks of; dates of a case are shown in `zone`."""
-    return message_context(
-        campaign=campaign,
-        unit=_unit(who) if speaks_of("unit") else None,
-        contact=_contact(who, today) if speaks_of("contact") else None,
-        case=_case(who, zone) if speaks_of("case") else None,
-        links=links or LinksView(),
-    )
 
 
 def languages_for(source: TemplateSource, channel: Channel, who: Recipient) -> tuple[str, ...]:
@@ -105,23 +140,7 @@ def campaign_view(definition: Definition) -> CampaignView:
     return CampaignView(definition.title, definition.issuer, definition.starts, definition.ends, definition.slug)
 
 
-def _contact(who: Recipient, today: date) -> ContactView | None:
-    if who.full_name is None:
-        return None
-    return contact_view(
-        who.full_name, today, birth_date=who.birth_date, sex=who.sex, kind=who.kind, occupation=who.occupation,
-        language=who.language, attr=who.attrs,
-    )  # fmt: skip
-
-
 def _unit(who: Recipient) -> UnitView:
     if who.unit_code is None or who.unit_name is None:
         return UnitView("")
     return unit_view(who.unit_name, who.unit_kind or "", who.unit_code)
-
-
-def _case(who: Recipient, zone: ZoneInfo) -> CaseView | None:
-    if who.case_external_id is None:
-        return None
-    due = None if who.case_due_at is None else who.case_due_at.astimezone(zone)
-    return CaseView(who.case_external_id, who.case_title or "", due, who.case_state or "")

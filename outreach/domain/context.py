@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from outreach.domain.salutation import Sex, age_on, given_name
@@ -74,6 +75,7 @@ _KIND_WORDS: Final = {
 }
 
 
+@lru_cache(maxsize=4096)  # more than there are communes
 def unit_view(name: str, kind: str = "", code: str = "") -> UnitView:
     """A unit as stored; in `full_name` the word for its kind comes first and in small letters."""
     word = _KIND_WORDS.get(kind, "")

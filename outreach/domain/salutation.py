@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 ADULT_AGE: Final = 18
@@ -38,6 +39,7 @@ def is_minor(birth_date: date | None, today: date) -> bool:
 _ASIDE = re.compile(r"\s*[(\[{].*$")
 
 
+@lru_cache(maxsize=128)  # a template asks for it more than once a recipient
 def tidy_name(full_name: str) -> str:
     """The name with single spaces, without an aside in brackets, and in ordinary case where it came in one case."""
     name = " ".join(_ASIDE.sub("", full_name).split())

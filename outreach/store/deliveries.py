@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -236,8 +235,7 @@ class Change(NamedTuple):
     resend_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """A delivery that really moved: from `was` to `state`."""
 
     run: int
@@ -285,7 +283,10 @@ def advance(connection: Connection, changes: Sequence[Change], *, now: datetime,
         }
         connection.execute(_REACHED_OTHERWISE, lost)
         visits.reached_after_all(connection, lost["run_ids"], lost["ids"])
-    return [Changed(row.run_id, row.id, DeliveryState(row.was), DeliveryState(row.state)) for row in rows]
+    return [Changed(run, delivery, _STATES[was], _STATES[state]) for run, delivery, was, state, _ in rows]
+
+
+_STATES = {str(state): state for state in DeliveryState}
 
 
 def _column(values: list[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from channels.contract import Lease
 from outreach.dispatch.accounts_file import Accounts, load_accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
-from outreach.dispatch.messages import Composer, Ready
+from outreach.dispatch.messages import Composer, Ready, letter_of
 from outreach.dispatch.recovery import Recovered, Recovery
 from outreach.domain.context import CampaignView
 from outreach.domain.errors import OutreachError
@@ -124,9 +124,9 @@ def send_as_the_lost_one_did(
     adapter = dispatcher.loop.submit(dispatcher.loop.adapter("sms-main")).result(10)
     with world.engine.connect() as connection:
         frozen = read_version(connection, run.campaign, run.version, run.shift_days)
-    today = world.clock.now().astimezone(frozen.definition.zone).date()
     composer = Composer(dispatcher.accounts["sms-main"], world.keys, PUBLIC)
-    made = composer.make(claimed, run, frozen, adapter, today=today, lease=Lease.lasting(30))
+    letter = letter_of(frozen, run.message, run.message_class, claimed.channel, world.clock.now())
+    made = composer.make(claimed, letter, adapter, Lease.lasting(30))
     assert isinstance(made, Ready)
     dispatcher.loop.submit(adapter.send(made.outgoing)).result(10)
 

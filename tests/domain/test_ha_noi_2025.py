@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from outreach.domain.composing import campaign_view, context_of, languages_for, render_in
+from outreach.domain.composing import Text, campaign_view
 from outreach.domain.context import LinksView
 from outreach.domain.definition import Definition, load_definition
 from outreach.domain.definition.parts import Measure
@@ -236,8 +236,8 @@ def made(plan: Definition, template: str, channel: str, who: Recipient, links: L
     compiled = compile_template(FOLDER.get(template))
     due = None if who.full_name is None else plan.messages[0].schedule.moments[0].replace(tzinfo=plan.zone)  # type: ignore[union-attr]
     given = Recipient(**{name: getattr(who, name) for name in who.__slots__} | {"case_due_at": due})
-    context = context_of(given, campaign_view(plan), plan.zone, today=date(2025, 6, 1), links=links)
-    return render_in(compiled, Channel(channel), languages_for(compiled.source, Channel(channel), who), context)
+    text = Text(compiled, Channel(channel), campaign_view(plan), plan.zone)
+    return text.written(given, today=date(2025, 6, 1), links=links)
 
 
 @pytest.mark.parametrize("links", LINKS, ids=["no links", "links"])
