@@ -14,7 +14,7 @@ import psutil
 from sqlalchemy import text
 
 from benchmarks import campaigns
-from benchmarks.measures import Database, Pair, Plan, Sent
+from benchmarks.measures import BARE_CONNECTIONS, BARE_PROCESSES, Database, Pair, Plan, Sent
 from benchmarks.processes import BenchmarkError, end, output_of, start, wait_for
 from benchmarks.site import ACCOUNT, Site
 from benchmarks.usage import Meter, peak_memory, tree_seconds, wait_until_quiet
@@ -59,14 +59,13 @@ def measure_pair(site: Site, plan: Plan, *, engine_first: bool) -> Pair:
 
 def _bare(site: Site, messages: int) -> Sent:
     _settle(site)
-    asked = site.parameters
-    sides = ("--processes", asked.processes, "--connections", asked.connections)
-    arguments = ("--provider", asked.provider, "--messages", messages, *sides)
+    side = ("--processes", BARE_PROCESSES, "--connections", BARE_CONNECTIONS)
+    arguments = ("--provider", site.parameters.provider, "--messages", messages, *side)
     taken = site.stub.taken()
     meter = Meter({"stub": lambda: tree_seconds(site.stub.pid), "sender": lambda: sum(os.times()[2:4])})
     found = json.loads(output_of("benchmarks.bare_sender", str(site.stub.port), *map(str, arguments)))
     used = meter.stop()
-    warming = asked.processes * asked.connections
+    warming = BARE_PROCESSES * BARE_CONNECTIONS
     if site.stub.taken() - taken != messages + warming:
         raise BenchmarkError("the stub has not taken what the bare sender sent")
     cpu = {"sender": found["cpu"], "stub": used.by["stub"]}
@@ -99,7 +98,7 @@ def _fleet(site: Site) -> Iterator[Fleet]:
     """Started as an operator starts them; stopped before the other side's turn."""
     worker = start(
         site.folder / "worker.log", "-m", "celery", "-A", "worker", "worker", "--concurrency",
-        str(site.parameters.processes), "--without-gossip", "--without-mingle", "--loglevel", "warning",
+        str(site.parameters.children), "--without-gossip", "--without-mingle", "--loglevel", "warning",
     )  # fmt: skip
     scheduler = start(site.folder / "scheduler.log", "-m", "scheduler")
     try:
@@ -113,11 +112,11 @@ def _fleet(site: Site) -> Iterator[Fleet]:
 
 def _warm_up(site: Site, warm: Plan) -> None:
     """Every child has come up, and messages have gone through."""
-    hints, wanted = _hints(site), _enrolled(site) + site.parameters.processes
+    hints, wanted = _hints(site), _enrolled(site) + site.parameters.children
     campaigns.resume(site, warm.campaign)
 
     def all_up() -> bool:
-        for _ in range(site.parameters.processes):  # a busy child takes no second task, so each gets one
+        for _ in range(site.parameters.children):  # a busy child takes no second task, so each gets one
             hints.done(ACCOUNT, Lane.BULK)
             hints.drain(ACCOUNT, Lane.BULK)
         return _enrolled(site) >= wanted

@@ -15,9 +15,10 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import audience, campaigns, dispatch, machine
-from benchmarks.measures import Pair, Parameters
+from benchmarks.measures import CHILDREN, Pair, Parameters
 from benchmarks.processes import ROOT, BenchmarkError, stub
 from benchmarks.site import site
+from channels.http import CONNECTIONS
 
 RESULTS = ROOT / "benchmarks" / "RESULTS-flat.md"
 _SIZES = (10_000, 100_000, 1_000_000)
@@ -38,7 +39,9 @@ def arguments() -> argparse.Namespace:
 
 def measure(provider: str, messages: int, patience: float) -> list[Pair]:
     """Pairs of bare sender and engine with about so many messages, in an installation of its own."""
-    asked = Parameters(round(messages / _OF_EACH), 2, 48, _TIMES.get(messages, 1), 1, patience, provider)
+    asked = Parameters(
+        round(messages / _OF_EACH), CHILDREN, CONNECTIONS, _TIMES.get(messages, 1), 1, patience, provider
+    )
     with stub(1) as stood, site(stood, asked) as here:
         audience.measure_imports(here)
         pairs = []

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from benchmarks.adapters import Alone, Mailed
 from benchmarks.usage import QUIET
 
+BARE_PROCESSES, BARE_CONNECTIONS = 2, 48
+"""Of the bare sender: one process a core. With more of either it is slower, so its best is what counts."""
+CHILDREN = 4
+"""Of the engine: two a core, since each waits in turn for the provider and for the database."""
 ENOUGH = 2.0
 """How many times the bare sender's rate the stub must sustain for the figures to count."""
 
@@ -16,11 +20,11 @@ ENOUGH = 2.0
 class Parameters:
     """What was asked for.
 
-    `connections` are per process, on both sides; `patience` is how long to wait for a quiet machine (s).
+    `children` send, each with so many `connections`; `patience` is how long to wait for a quiet machine (s).
     """
 
     people: int
-    processes: int
+    children: int
     connections: int
     repeat: int
     stub_processes: int

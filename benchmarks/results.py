@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks import distant
 from benchmarks.adapters import MAIL_WANTED, WANTED
-from benchmarks.measures import ENOUGH, Pair, Plan, Results, Sent, Webhooks
+from benchmarks.measures import BARE_CONNECTIONS, BARE_PROCESSES, CHILDREN, ENOUGH, Pair, Plan, Results, Sent, Webhooks
 from benchmarks.usage import QUIET
 
 _GROUPS = {"sender": "sending processes", "postgres": "PostgreSQL", "valkey": "Valkey", "scheduler": "scheduler"}
@@ -47,8 +47,8 @@ def _head(results: Results) -> Iterable[str]:
         "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {verdict}.",
         "",
-        f"{asked.people:,} people; posted to {asked.provider}'s address; on both sides {asked.processes} processes"
-        f" with {asked.connections} connections each;"
+        f"{asked.people:,} people; posted to {asked.provider}'s address; {asked.children} worker children with"
+        f" {asked.connections} connections each, {BARE_PROCESSES} processes of the bare sender with {BARE_CONNECTIONS};"
         " figures are medians, with the least and the most in brackets. Of the pairs those count during which other"
         f" processes had at most {QUIET:.0%} of the machine.",
         "",
@@ -122,7 +122,7 @@ def _others(results: Results) -> Iterable[str]:
         memory = _spread([one.memory for one in results.distant], "{:.0f}")
         before = f"a provider that answers after {distant.DELAY * 1000:.0f} ms"
         rows += [
-            (f"{before}, {distant.PROCESSES} children: messages/s (at least {distant.WANTED:,} wanted)", rate),
+            (f"{before}, {CHILDREN} children: messages/s (at least {distant.WANTED:,} wanted)", rate),
             ("of them the largest child's peak memory, MB", memory),
         ]
     if results.task_each:

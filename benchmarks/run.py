@@ -1,6 +1,6 @@
 """`make bench`: measures import, segments, planning and dispatch here and now, and writes benchmarks/RESULTS.md.
 
-python benchmarks/run.py [--people N] [--processes P] [--connections C] [--repeat K] [--provider twilio|esms]
+python benchmarks/run.py [--people N] [--children C] [--connections N] [--repeat K] [--provider twilio|esms]
                          [--only planning|webhooks] [--quick] [--results FILE]
 """
 
@@ -17,12 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import audience, campaigns, dispatch, machine, results, webhooks
 from benchmarks.adapters import measure_adapters, measure_mail
 from benchmarks.distant import measure_distant
-from benchmarks.measures import Pair, Parameters, Plan, Results
+from benchmarks.measures import BARE_CONNECTIONS, BARE_PROCESSES, CHILDREN, Pair, Parameters, Plan, Results
 from benchmarks.processes import ROOT, BenchmarkError, output_of, stub
 from benchmarks.site import Site, site
 from benchmarks.statements import statements_a_message
 from benchmarks.task_each_side import measure_task_each
 from benchmarks.usage import wait_until_quiet
+from channels.http import CONNECTIONS
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 _STUB_REQUESTS = 100_000
@@ -35,8 +36,8 @@ _QUICK = 10_000
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure this machine: the engine beside a bare sender.")
     parser.add_argument("--people", type=int, default=100_000, help="in the audience file (default 100,000)")
-    parser.add_argument("--processes", type=int, default=2, help="that send, on both sides (default 2)")
-    parser.add_argument("--connections", type=int, default=48, help="of each process, on both sides (default 48)")
+    parser.add_argument("--children", type=int, default=CHILDREN, help=f"of the worker (default {CHILDREN})")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help=f"of each (default {CONNECTIONS})")
     parser.add_argument("--repeat", type=int, default=5, help="pairs of bare sender and engine (default 5)")
     parser.add_argument("--stub-processes", type=int, default=1, help="that share the stub's port (default 1)")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default 60)")
@@ -49,7 +50,7 @@ def arguments() -> argparse.Namespace:
 
 def parameters(given: argparse.Namespace) -> Parameters:
     people, repeat, patience = (5_000, 1, 0.0) if given.quick else (given.people, given.repeat, given.patience)
-    sides = (given.processes, given.connections)
+    sides = (given.children, given.connections)
     return Parameters(people, *sides, repeat, given.stub_processes, patience, given.provider)
 
 
@@ -76,7 +77,7 @@ def measure(asked: Parameters) -> Results:
         say("each adapter alone")
         turns = max(asked.repeat, _ALONE) if asked.people > _QUICK else 1
         messages = _size(asked, 30_000)
-        alone = measure_adapters(provider, messages=messages, connections=asked.connections, repeat=turns)
+        alone = measure_adapters(provider, messages=messages, connections=BARE_CONNECTIONS, repeat=turns)
         mailed = measure_mail(messages=_size(asked, 5_000), repeat=asked.repeat)
         say("webhooks")
         answered = webhooks.measure_webhooks(here, _load(asked))
@@ -110,7 +111,7 @@ def _size(asked: Parameters, whole: int) -> int:
 
 def _stub_rate(here: Site) -> float:
     asked = here.parameters
-    connections = str(asked.processes * asked.connections)
+    connections = str(BARE_PROCESSES * BARE_CONNECTIONS)
     requests = str(_size(asked, _STUB_REQUESTS))
     how = ("--provider", asked.provider, "--requests", requests, "--connections", connections)
     return float(output_of("benchmarks.load", str(here.stub.port), *how))

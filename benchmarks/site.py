@@ -90,7 +90,7 @@ def _environment(folder: Path, servers: Servers, parameters: Parameters) -> Iter
         "OUTREACH_DATABASE_URL": servers.database_url,
         "OUTREACH_REDIS_URL": servers.redis_url,
         "OUTREACH_SECRET_KEY": secrets.token_urlsafe(48),
-        "OUTREACH_WORKERS": str(parameters.processes),
+        "OUTREACH_WORKERS": str(parameters.children),
         "OUTREACH_CLOCK_SHIFT_SECONDS": str(_until_nine()),
     }
     try:

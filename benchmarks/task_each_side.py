@@ -32,7 +32,7 @@ def measure_task_each(site: Site, messages: int) -> Sent:
         task_each.messages.create(site.runtime.engine)
         worker = start(
             site.folder / "task_each.log", "-m", "celery", "-A", "benchmarks.task_each", "worker", "--concurrency",
-            str(site.parameters.processes), "--without-gossip", "--without-mingle", "--loglevel", "warning", "--queues",
+            str(site.parameters.children), "--without-gossip", "--without-mingle", "--loglevel", "warning", "--queues",
             "warm",
         )  # fmt: skip
         try:
