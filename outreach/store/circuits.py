@@ -37,19 +37,20 @@ _SELECT = """
     SELECT name, paused, circuit, cause, circuit_since, tries,
         circuit = 'open' AND probe_at <= clock_timestamp() AS probe_due FROM account_states
 """
+_ONE, _ALL = text(_SELECT + " WHERE name = :name"), text(_SELECT)
 _AGAIN = timedelta(minutes=10)
 """Found ill again within this time it is left alone for longer."""
 
 
 def standing(connection: Connection, name: str) -> Standing:
     """How one account stands."""
-    row = connection.execute(text(_SELECT + " WHERE name = :name"), {"name": name}).one_or_none()
+    row = connection.execute(_ONE, {"name": name}).one_or_none()
     return Standing(name) if row is None else _standing(row)
 
 
 def standings(connection: Connection) -> dict[str, Standing]:
     """How those accounts stand that ever did not stand well, by name."""
-    return {row.name: _standing(row) for row in connection.execute(text(_SELECT))}
+    return {row.name: _standing(row) for row in connection.execute(_ALL)}
 
 
 def resting(connection: Connection) -> frozenset[str]:

@@ -130,14 +130,14 @@ def _claiming(*, tests: bool) -> TextClause:
 WITH picked AS MATERIALIZED (
     SELECT p.* FROM unnest(CAST(:run_ids AS bigint[])) WITH ORDINALITY AS r(id, place)
     CROSS JOIN LATERAL (
-        SELECT d.* FROM deliveries d
+        SELECT d.ctid AS place_on_disk, d.* FROM deliveries d
         WHERE d.account = :account AND d.lane = :lane AND d.run_id = r.id
             AND d.state = 'planned' AND d.next_attempt_at <= :now
         ORDER BY d.next_attempt_at LIMIT :per_run FOR UPDATE SKIP LOCKED
     ) p ORDER BY r.place LIMIT :limit
 ),
 judged AS MATERIALIZED (
-    SELECT d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
+    SELECT d.place_on_disk, d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
         a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
         r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
         CASE
@@ -177,7 +177,8 @@ changed AS (
         lease_until = CASE WHEN j.refusal IS NULL THEN clock_timestamp() + make_interval(secs => :lease_s) END,
         cascade_at = CASE WHEN j.refusal IS NULL OR j.refusal IN ('late', 'erased', 'case_closed', 'case_moved',
             'trial') OR j.doubtful OR NOT j.follows THEN NULL ELSE CAST(:now AS timestamptz) END
-    FROM judged j WHERE d.run_id = j.run_id AND d.id = j.id AND d.state = 'planned'
+    -- by its place, as it was locked: one that somebody changed just before that is left for the next claim
+    FROM judged j WHERE d.ctid = j.place_on_disk AND d.state = 'planned'
     RETURNING d.run_id, d.id, d.recipient_kind, d.recipient_id, d.channel, d.subject_id, d.attempt, d.generation,
         d.state, 'planned' AS was, d.expires_at, j.value, j.key_version, j.full_name, j.birth_date, j.sex, j.kind,
         j.occupation, j.moved, j.doubtful, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
+import psycopg._queries
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -25,6 +26,9 @@ _STEADY: Final = (
 )
 """A plan made once knows neither the limit nor the table of next month: a join by hash would read all of one for a
 chunk of a hundred, so that only what looks each row up by its key is left to choose."""
+psycopg._queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
+"""Up to so many characters the driver remembers how a statement is written for the server. Its own limit is half a
+claim: it took the claim and the record of each chunk apart anew."""
 _FRESH: Final = 1.0
 """Seconds after its last use in which a connection needs no test."""
 
