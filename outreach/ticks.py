@@ -13,7 +13,7 @@ from outreach.planning.occurrences import schedule_due
 from outreach.planning.planner import plan_scheduled
 from outreach.planning.sharing import share_out
 from outreach.reach import archiving
-from outreach.reach.counting import catch_up_all, sum_up_all
+from outreach.reach.counting import catch_up_all, group_all, sum_up_all
 from outreach.receipts.receiver import Receiver
 from outreach.runtime import Runtime
 from outreach.store import (
@@ -66,6 +66,7 @@ def ticks(runtime: Runtime, hints: Hints, receiver: Receiver) -> list[Tick]:
         Tick("replay", 10, receiver.replay),
         Tick("reach", 10, lambda: catch_up_all(runtime.engine, runtime.clock)),
         Tick("units", 60, lambda: sum_up_all(runtime.engine, runtime.clock)),
+        Tick("groups", 60, lambda: group_all(runtime.engine, runtime.clock)),
         Tick("finish", 5, lambda: actions.finish_ended(runtime.engine, runtime.clock)),
         Tick("retention", 3600, lambda: retain(runtime)),
         Tick("archive", 3600, lambda: archive(runtime)),

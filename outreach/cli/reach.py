@@ -92,6 +92,9 @@ def show(report: Report, language: str, *, at_most: int | None = None, details: 
     hidden = len(report.rows) - len(rows)
     title = f"{report.title}: people reached by {report.by}" + (f" ({hidden:,} more lines)" if hidden > 0 else "")
     print_table(title, columns, cells)
+    if report.rows_at is not None:
+        minutes = round((report.at - report.rows_at).total_seconds() / 60)
+        say(f"the lines were counted {minutes:,} min ago; the last one, of all, is counted now")
     if not details:
         return
     if report.targets:

@@ -12,7 +12,7 @@ from outreach.domain.errors import OutreachError
 from outreach.domain.frozen import Frozen
 from outreach.domain.scope import EVERYTHING
 from outreach.domain.segments import Rule
-from outreach.store import campaigns, reach_counts, unit_counts
+from outreach.store import campaigns, reach_counts, reach_groups, unit_counts
 from outreach.store.versions import read_version
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,30 @@ def sum_up_all(engine: Engine, clock: Clock) -> int:
         with engine.begin() as connection:
             unit_counts.sum_up(connection, run, clock.now())
     return len(waiting)
+
+
+def group_all(engine: Engine, clock: Clock) -> int:
+    """Count the large campaigns by segment, channel and message whose figures are missing or old; returns how many.
+
+    One that cannot be is reported and tried again; it keeps no other waiting.
+    """
+    with engine.connect() as connection:
+        waiting = reach_groups.behind(connection, clock.now())
+    return sum(_group_or_report(engine, slug, clock) for slug in waiting)
+
+
+def _group_or_report(engine: Engine, slug: str, clock: Clock) -> bool:
+    try:
+        frozen = frozen_of(engine, slug)
+        today = clock.now().astimezone(frozen.definition.zone).date()
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+            if not reach_groups.lock(connection, slug):
+                return False
+            reach_groups.keep(connection, slug, rules_of(frozen), today, clock.now())
+    except (OutreachError, SQLAlchemyError, ValueError) as error:
+        log.error("counting groups failed: campaign=%s error=%s", slug, type(error).__name__)
+        return False
+    return True
 
 
 def _gather_runs(engine: Engine, slug: str) -> int:

@@ -20,7 +20,7 @@ from outreach.reach.areas import Areas, Row, summed
 from outreach.reach.counting import catch_up, frozen_of, rules_of
 from outreach.reach.estimates import RULE, Figures, heard_by, loudest, of_area, total, without_estimate
 from outreach.reach.targets import TargetNow
-from outreach.store import broadcasts, runs, units
+from outreach.store import broadcasts, reach_groups, runs, units
 from outreach.store import reach as store
 from outreach.store.broadcasts import Heard
 from outreach.store.reach import VISIT, Grouping, Tally
@@ -46,6 +46,7 @@ class Report:
 
     `trial`: the campaign, or a run of it, wrote to listed test addresses only: the figures are those of a test.
     `stations` and `confirmed` count (message, station) broadcasts, `visited` people who were visited at home.
+    `rows_at`: when the lines were counted, where that is some minutes ago (`outreach.store.reach_groups`).
     """
 
     campaign: str
@@ -60,6 +61,7 @@ class Report:
     confirmed: int
     visited: int
     trial: bool = False
+    rows_at: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with the rule in words."""
@@ -73,6 +75,7 @@ class Report:
             **_figures(self.figures),
             "dimension": None if self.by is None else str(self.by),
             "by": {row.key: self._row(row) for row in self.rows},
+            "by_at": None if self.rows_at is None else self.rows_at.isoformat(),
             "targets": [target.to_json() for target in self.targets],
             "broadcasts": {"stations": self.stations, "confirmed": self.confirmed},
             "visits": {"people": self.visited},
@@ -116,9 +119,11 @@ def reach(
     today = clock.now().astimezone(frozen.definition.zone).date()
     catch_up(engine, slug, frozen, clock)
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
-        if _needs_people(frozen, by):
+        grouped = by not in (None, By.UNIT)
+        kept = reach_groups.counted_at(connection, slug, clock.now()) if grouped else None
+        if (grouped and kept is None) or _has_measured_targets(frozen):
             store.gather_people(connection, slug, rules_of(frozen), today, scope=narrowed)
-        counted = _Counted(connection, slug, frozen, narrowed)
+        counted = _Counted(connection, slug, frozen, narrowed, kept=kept is not None)
         return Report(
             campaign=slug, title=frozen.definition.title, at=clock.now(), unit=unit, figures=counted.overall(), by=by,
             rows=tuple(() if by is None else counted.rows(by, every=every, descend=not unit)),
@@ -126,7 +131,7 @@ def reach(
             stations=sum(one.stations for one in counted.heard),
             confirmed=sum(one.confirmed for one in counted.heard),
             visited=sum(one.measured for one in counted.visited),
-            trial=frozen.definition.trial or runs.any_in_trial(connection, slug),
+            trial=frozen.definition.trial or runs.any_in_trial(connection, slug), rows_at=kept,
         )  # fmt: skip
 
 
@@ -139,16 +144,20 @@ def _narrowed(connection: Connection, unit: str, scope: Scope) -> Scope:
     return Scope(path, scope.who)
 
 
-def _needs_people(frozen: Frozen, by: By | None) -> bool:
-    """Whether a report asks for more than the counts by unit: then its people are gathered, which takes seconds."""
-    return by not in (None, By.UNIT) or any(not target.measure.entered for target in frozen.definition.targets)
+def _has_measured_targets(frozen: Frozen) -> bool:
+    """Whether a target asks for more than is kept: then the people are gathered, which takes seconds."""
+    return any(not target.measure.entered for target in frozen.definition.targets)
 
 
 class _Counted:
-    """The gathered people of one transaction, counted and put together with what was heard."""
+    """The gathered people of one transaction, counted and put together with what was heard.
 
-    def __init__(self, connection: Connection, slug: str, frozen: Frozen, scope: Scope) -> None:
+    `kept`: the figures by group are taken from those that are kept, instead of counting the people.
+    """
+
+    def __init__(self, connection: Connection, slug: str, frozen: Frozen, scope: Scope, *, kept: bool) -> None:
         self._connection = connection
+        self._kept = kept
         self._slug = slug
         self._frozen = frozen
         self._scope = scope
@@ -186,9 +195,13 @@ class _Counted:
         chosen = [one for one in tallies if one.key == key]
         return total(self._put_together(chosen, _estimates(heard)).values())
 
+    def _tallies(self, by: Grouping) -> list[Tally]:
+        tallies = reach_groups.tallies if self._kept else store.tallies
+        return tallies(self._connection, self._slug, by, scope=self._scope)
+
     def _segments(self) -> list[Row]:
         """A person in several segments counts in each; loudspeakers only where a message was told to that segment."""
-        tallies = store.tallies(self._connection, self._slug, Grouping.SEGMENT, scope=self._scope)
+        tallies = self._tallies(Grouping.SEGMENT)
         rows = []
         for key in sorted({one.key for one in tallies} | set(self._frozen.segments), key=lambda key: (not key, key)):
             told = {message.id for message in self._frozen.definition.messages if message.segment == key}
@@ -199,7 +212,7 @@ class _Counted:
         return rows
 
     def _channels(self) -> list[Row]:
-        tallies = store.tallies(self._connection, self._slug, Grouping.CHANNEL, scope=self._scope)
+        tallies = self._tallies(Grouping.CHANNEL)
         used = {one.key for one in tallies}
         rows = [
             Row(channel, channel, self._group(tallies, channel, () if channel.to_people else self.heard))
@@ -214,7 +227,7 @@ class _Counted:
         return [Row(key, VISITS, figures)] if self.visited else []
 
     def _messages(self) -> list[Row]:
-        tallies = store.tallies(self._connection, self._slug, Grouping.MESSAGE, scope=self._scope)
+        tallies = self._tallies(Grouping.MESSAGE)
         titles = {message.id: message.title or message.id for message in self._frozen.definition.messages}
         keys = [*titles, *sorted({one.key for one in tallies} - titles.keys())]
         rows = [

@@ -66,7 +66,6 @@ _COLUMNS = """
 """
 _NAMED = """
     JOIN runs r ON r.id = d.run_id
-    LEFT JOIN units u ON u.code = d.unit_code
     LEFT JOIN stations s ON d.recipient_kind = 'station' AND s.id = d.recipient_id
     LEFT JOIN contacts c ON d.recipient_kind = 'contact' AND c.id = d.recipient_id
     LEFT JOIN units h ON h.code = c.unit_code
@@ -79,6 +78,7 @@ _LIST_PLACES = f"""
     FROM (
         SELECT s.run_id, i.id FROM summed_places s CROSS JOIN LATERAL unnest(s.ids) AS i(id)
         WHERE s.run_id = ANY(CAST(:runs AS bigint[])) AND s.unit_code = ANY(CAST(:units AS text[]))
+            AND (s.run_id, i.id) > (:run, :delivery)
         UNION ALL
         SELECT n.run_id, n.id FROM summed_runs s JOIN deliveries n ON n.run_id = s.run_id AND n.id > s.last_id
         WHERE s.run_id = ANY(CAST(:runs AS bigint[])) AND n.unit_code = ANY(CAST(:units AS text[]))
@@ -86,18 +86,15 @@ _LIST_PLACES = f"""
     ) p CROSS JOIN LATERAL (SELECT * FROM deliveries o WHERE o.run_id = p.run_id AND o.id = p.id OFFSET 0) d
     {_NAMED}
 """
-"""Of few units in summed up runs: one by one, however many the planner may expect."""
+"""Of a subtree in summed up runs: one by one in the order of their ids, until there are enough."""
 _NARROWED = {
     "state": "AND d.state = :state",
     "channel": "AND d.channel = :channel",
     "reason": "AND d.reason = :reason",
     "reasons": "AND d.reason = ANY(CAST(:reasons AS text[]))",
     "units": "AND d.unit_code = ANY(CAST(:units AS text[]))",
-    "below": "AND starts_with(u.path, :below)",
 }
-_ORDER = "ORDER BY d.run_id, d.id"
-_FEW = 20
-"""Units whose deliveries are looked up one by one; of more of them enough are found in the order of ids."""
+_ORDER, _PLACES_ORDER = "ORDER BY d.run_id, d.id", "ORDER BY p.run_id, p.id"
 
 _RUNS = text(
     """
@@ -109,7 +106,7 @@ _RUNS = text(
     """
 )
 _TROUBLES = text("SELECT DISTINCT reason FROM error_counts WHERE run_id = ANY(:runs) AND state = :state")
-_UNITS = text("SELECT code FROM units WHERE starts_with(path, :path) LIMIT :limit")
+_UNITS = text("SELECT code FROM units WHERE starts_with(path, :path)")
 
 
 def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, scope: Scope) -> list[Listed]:
@@ -118,9 +115,9 @@ def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, s
     places = unit_counts.summed_of(connection, values["runs"]) if "units" in values else []
     others = sorted(set(values["runs"]) - set(places))
     found: list[Listed] = []
-    for form, runs in ((_LIST, others), (_LIST_PLACES, places)):
+    for form, order, runs in ((_LIST, _ORDER, others), (_LIST_PLACES, _PLACES_ORDER, places)):
         if runs:
-            query = text(f"{form} {narrowed} {_ORDER} LIMIT :limit")
+            query = text(f"{form} {narrowed} {order} LIMIT :limit")
             found += map(_listed, connection.execute(query, {**values, "runs": runs, "limit": limit}))
     return sorted(found, key=lambda one: (one.run, one.delivery))[:limit]
 
@@ -144,7 +141,7 @@ def _query(connection: Connection, campaign: str, wanted: Wanted, scope: Scope) 
     given: dict[str, Any] = {
         "state": state, "channel": channel, "reason": wanted.reason,
         "reasons": None if wanted.reason else _reasons(connection, runs, wanted.state),
-        **_places(connection, scope),
+        "units": _units(connection, scope),
     }  # fmt: skip
     chosen = {name: value for name, value in given.items() if value}
     values = {"path": scope.path, "runs": runs, "run": run, "delivery": delivery, **chosen}
@@ -165,12 +162,11 @@ def _reasons(connection: Connection, runs: list[int], state: DeliveryState | Non
     return None if "" in found else found
 
 
-def _places(connection: Connection, scope: Scope) -> dict[str, Any]:
-    """The units of a narrow scope, or where a wide one begins."""
+def _units(connection: Connection, scope: Scope) -> list[str] | None:
+    """The units of a scope; None for everything, one that is not there where it has none."""
     if scope.everything:
-        return {}
-    codes = list(connection.execute(_UNITS, {"path": scope.path, "limit": _FEW + 1}).scalars())
-    return {"below": scope.path} if len(codes) > _FEW else {"units": codes or [""]}
+        return None
+    return list(connection.execute(_UNITS, {"path": scope.path}).scalars()) or [""]
 
 
 def _listed(row: Any) -> Listed:

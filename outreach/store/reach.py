@@ -165,18 +165,22 @@ _NARROW = {
 """Of a subtree the deliveries of its people are looked up, instead of all being counted first."""
 
 
-def tallies(connection: Connection, campaign: str, by: Grouping, *, scope: Scope) -> list[Tally]:
-    """Count the people gathered in `scope` by unit and by segment, channel or message; "" is no segment."""
+def tallying(by: Grouping, *, scope: Scope) -> str:
+    """The statement (of a `:campaign`) that counts the gathered people by unit and by segment, channel or message."""
     form = _WHOLE if scope.everything else _NARROW
     match by:
         case Grouping.SEGMENT:
-            statement = _BY_SEGMENT
+            return _BY_SEGMENT
         case Grouping.CHANNEL:
-            statement = _BY_DELIVERY.format(key="d.channel", first="p.channel", **form)
+            return _BY_DELIVERY.format(key="d.channel", first="p.channel", **form)
         case Grouping.MESSAGE:
-            statement = _BY_DELIVERY.format(key="r.message", first="f.message", **form)
-    values = {"campaign": campaign} if by in (Grouping.CHANNEL, Grouping.MESSAGE) else {}
-    rows = connection.execute(text(statement), values)
+            return _BY_DELIVERY.format(key="r.message", first="f.message", **form)
+
+
+def tallies(connection: Connection, campaign: str, by: Grouping, *, scope: Scope) -> list[Tally]:
+    """Count the people gathered in `scope` by unit and by segment, channel or message; "" is no segment."""
+    values = {} if by is Grouping.SEGMENT else {"campaign": campaign}
+    rows = connection.execute(text(tallying(by, scope=scope)), values)
     return [Tally(row.key, row.unit_code, row.audience, row.measured, row.first) for row in rows]
 
 

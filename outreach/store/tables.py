@@ -527,6 +527,28 @@ reach_units = Table(
     Column("measured", BigInteger, nullable=False),
 )
 
+reach_groups = Table(
+    "reach_groups",
+    metadata,
+    # The same by segment, channel or message for large campaigns, made now and then (`outreach.store.reach_groups`).
+    Column("campaign", Text, primary_key=True),
+    Column("grouping", Text, primary_key=True),
+    Column("unit_code", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("audience", BigInteger, nullable=False),
+    Column("measured", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+)
+
+grouped_campaigns = Table(
+    "grouped_campaigns",
+    metadata,
+    # When that was, and what the counters said.
+    Column("campaign", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("seen", Text, nullable=False),
+)
+
 unreached = Table(
     "unreached",
     metadata,
