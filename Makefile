@@ -18,7 +18,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --editable
 BROKEN := $(shell test -e $(MADE) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) && echo yes)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo up test check chaos bench bench-flat bench-scale clean
+.PHONY: help demo up test check chaos rates bench bench-flat bench-scale clean
 
 help:  ## this list
 	@echo "make ..."
@@ -49,6 +49,12 @@ chaos: $(DEV)  ## kill, freeze, cut off and fill whatever there is while 200,000
 	OUTREACH_CHAOS_SEED=$(SEED) OUTREACH_CHAOS_PEOPLE=$(PEOPLE) OUTREACH_CHAOS_TORMENTS=$(TORMENTS) \
 		OUTREACH_CHAOS_DISK=fill OUTREACH_CHAOS_HOSTS=cut \
 		$(PY) -m pytest tests/chaos/test_torments.py tests/chaos/test_hosts.py -s -rs $(ARGS)
+
+BULK ?= 1000000
+
+rates: $(DEV)  ## rates, lanes and pauses beside a run of a million, every span of ten seconds within 3 %; quiet machine; BULK=
+	OUTREACH_BULK_PEOPLE=$(BULK) OUTREACH_WINDOWS_KEPT=1 \
+		$(PY) -m pytest tests/chaos/test_rates.py tests/chaos/test_pausing.py tests/chaos/test_hints.py -s -rs $(ARGS)
 
 bench: $(DEV)  ## measure, and write benchmarks/RESULTS.md
 	$(PY) benchmarks/run.py $(ARGS)

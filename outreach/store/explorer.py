@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,6 +95,8 @@ _NARROWED = {
     "units": "AND d.unit_code = ANY(CAST(:units AS text[]))",
 }
 _ORDER, _PLACES_ORDER = "ORDER BY d.run_id, d.id", "ORDER BY p.run_id, p.id"
+_FEW = 20
+"""Units of a narrow subtree."""
 
 _RUNS = text(
     """
@@ -112,7 +114,7 @@ _UNITS = text("SELECT code FROM units WHERE starts_with(path, :path)")
 def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, scope: Scope) -> list[Listed]:
     """At most `limit` deliveries of a campaign; the key of the last one is where the next page begins."""
     values, narrowed = _query(connection, campaign, wanted, scope)
-    places = unit_counts.summed_of(connection, values["runs"]) if "units" in values else []
+    places = unit_counts.summed_of(connection, values["runs"]) if _by_place(values) else []
     others = sorted(set(values["runs"]) - set(places))
     found: list[Listed] = []
     for form, order, runs in ((_LIST, _ORDER, others), (_LIST_PLACES, _PLACES_ORDER, places)):
@@ -120,6 +122,12 @@ def page(connection: Connection, campaign: str, wanted: Wanted, *, limit: int, s
             query = text(f"{form} {narrowed} {order} LIMIT :limit")
             found += map(_listed, connection.execute(query, {**values, "runs": runs, "limit": limit}))
     return sorted(found, key=lambda one: (one.run, one.delivery))[:limit]
+
+
+def _by_place(values: Mapping[str, Any]) -> bool:
+    """Whether deliveries are found by their unit: in a wide subtree those of a reason are found by that sooner."""
+    wide = len(values.get("units", ())) > _FEW
+    return "units" in values and not (wide and ("reason" in values or "reasons" in values))
 
 
 def stream(connection: Connection, campaign: str, wanted: Wanted, *, scope: Scope) -> Iterator[Listed]:

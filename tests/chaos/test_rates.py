@@ -37,6 +37,8 @@ JITTER = 15
 """Messages by which the log may differ from the bucket: they are written a moment after they were paid for."""
 PEOPLE = int(os.environ.get("OUTREACH_BULK_PEOPLE", "20000"))
 """Of the bulk run beside which reminders and replies are sent: more than it can serve in the time of the test."""
+WINDOWS_KEPT = float(os.environ.get("OUTREACH_WINDOWS_KEPT", "0.9"))
+"""The share of all spans of ten seconds that must be within 3 %: a busy machine that stands still spoils a few."""
 THREE_PARTS = "UBND thong bao: moi ong/ba nhan ket qua. " * 10
 REMINDER = """
     campaign: nhac
@@ -86,7 +88,7 @@ def test_two_campaigns_share_one_account_fairly_and_together_keep_its_rate(start
     kept = sum(0.97 * 10 * RATE <= one <= 1.03 * 10 * RATE for one in counted) / len(counted)
     print(f"\n10 s: {min(counted)} to {max(counted)}, {kept:.0%} within 3 %; "
           f"beyond the rate {beyond(times, RATE):.0f}; share {min(shares):.3f} to {max(shares):.3f}")  # fmt: skip
-    assert kept >= 0.9, "a machine that stands still for a moment may spoil a few"
+    assert kept >= WINDOWS_KEPT
     assert abs(len(times) / times[-1] - RATE) <= 0.03 * RATE
     assert beyond(times, RATE) <= BURST + JITTER
     assert min(shares) >= 0.4

@@ -32,11 +32,13 @@ def pages(land: ReachWorld, wanted: Wanted, scope: Scope) -> list[Listed]:
             )
 
 
+@pytest.mark.parametrize("few", [0, 20])
 @pytest.mark.parametrize("summed", [True, False])
 @pytest.mark.parametrize("scope", [EVERYTHING, PROVINCE, OFFICER], ids=["everything", "province", "commune"])
 def test_every_combination_of_filters_finds_its_deliveries_in_order(
-    land: ReachWorld, monkeypatch: pytest.MonkeyPatch, scope: Scope, summed: bool
+    land: ReachWorld, monkeypatch: pytest.MonkeyPatch, scope: Scope, few: int, summed: bool
 ) -> None:
+    monkeypatch.setattr(explorer, "_FEW", few)
     monkeypatch.setattr(unit_counts, "LARGE", 1 if summed else 1000)
     past(land, 3, at_first=lambda: sum_up_all(land.engine, land.clock))
     whole = pages(land, Wanted(), scope)
