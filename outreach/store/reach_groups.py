@@ -43,6 +43,7 @@ _BEHIND = text(
     SELECT c.slug FROM campaigns c LEFT JOIN grouped_campaigns g ON g.campaign = c.slug
     WHERE (SELECT sum(audience) FROM reach_units WHERE campaign = c.slug) >= :large
         AND (g.campaign IS NULL OR NOT {_HOLDS})
+        AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.campaign = c.slug AND r.planned_at > :again)
     ORDER BY c.slug
     """
 )
@@ -56,7 +57,10 @@ _COUNTED_AT = text(
 
 
 def behind(connection: Connection, now: datetime) -> list[str]:
-    """The large campaigns whose groups are missing or too old."""
+    """The large campaigns whose groups are missing or too old.
+
+    Not yet those in which a run has just been planned: a mass run then needs the machine, and there is little to see.
+    """
     return list(connection.execute(_BEHIND, {"large": LARGE, **_ages(now)}).scalars())
 
 

@@ -32,6 +32,8 @@ def land(engine: Engine, keys: KeyRing, clock: VirtualClock, monkeypatch: pytest
     world.run(campaign(message("chao", "sms, email", more="mode: cascade, wait: 1h")))
     world.becomes(DeliveryState.DELIVERED, "c.full_name IN ('An', 'Dung')")
     catch_up_all(engine, clock)
+    assert group_all(engine, clock) == 0, "the run has just been planned"
+    clock.advance(timedelta(minutes=5))
     return world
 
 
