@@ -121,13 +121,7 @@ _ONE_OF = {
     False: "a.value, a.key_version, a.fingerprint, CAST(NULL AS bytea) AS sealed_who, CAST(NULL AS text) AS mark",
 }
 
-
-def _claiming(*, tests: bool) -> TextClause:
-    """The claim; only the lane of tests looks for their recipients: one more table costs a tenth of the time."""
-    refused = f"WHEN d.recipient_kind = 'test' THEN {_TEST_REFUSED}" if tests else ""
-    return text(
-        f"""
-WITH picked AS MATERIALIZED (
+_PICKED = """
     SELECT p.* FROM unnest(CAST(:run_ids AS bigint[])) WITH ORDINALITY AS r(id, place)
     CROSS JOIN LATERAL (
         SELECT d.ctid AS place_on_disk, d.* FROM deliveries d
@@ -135,38 +129,37 @@ WITH picked AS MATERIALIZED (
             AND d.state = 'planned' AND d.next_attempt_at <= :now
         ORDER BY d.next_attempt_at LIMIT :per_run FOR UPDATE SKIP LOCKED
     ) p ORDER BY r.place LIMIT :limit
-),
-judged AS MATERIALIZED (
-    SELECT d.place_on_disk, d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
-        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
-        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
-        CASE
-            WHEN d.resend_until <= clock_timestamp() + make_interval(secs => :lease_s) THEN 'lease_lost'
-            WHEN d.expires_at <= :now THEN 'late'
-            WHEN d.recipient_kind = 'station' THEN CASE WHEN {_IN_TRIAL} THEN 'trial' END
-            {refused}
-            WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
-            WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
-                OR a.account NOT IN ('', d.account) THEN 'no_address'
-            WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
-            WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
-                AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
-                THEN 'case_moved'
-            WHEN {_IN_TRIAL} AND NOT {is_listed("a.fingerprint", "d.channel", "a.channel")} THEN 'trial'
-            WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
-            ELSE coalesce((SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
-                AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
-                AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
-                ORDER BY s.reason LIMIT 1),
-                CASE WHEN d.channel = ANY(CAST(:windowed AS text[]))
-                    AND {interactions.closed("d.account", "a.fingerprint", ":now", "CAST(:lasts_s AS float)")}
-                    THEN 'window_closed' END)
-        END AS refusal
-    FROM picked d
-    JOIN runs r ON r.id = d.run_id
-    {RECIPIENT_JOINS} {TEST_JOIN if tests else ""}
-),
-changed AS (
+"""
+"""A fair share of each run's due ones, locked."""
+
+_ANY_REFUSED = f"""
+    WHEN d.resend_until <= clock_timestamp() + make_interval(secs => :lease_s) THEN 'lease_lost'
+    WHEN d.expires_at <= :now THEN 'late'
+    WHEN d.recipient_kind = 'station' THEN CASE WHEN {_IN_TRIAL} THEN 'trial' END
+"""
+"""For whomever it is; to a station nothing else applies."""
+
+_PERSON_REFUSED = f"""
+    WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
+    WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
+        OR a.account NOT IN ('', d.account) THEN 'no_address'
+    WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
+    WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
+        AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
+        THEN 'case_moved'
+    WHEN {_IN_TRIAL} AND NOT {is_listed("a.fingerprint", "d.channel", "a.channel")} THEN 'trial'
+    WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
+    ELSE coalesce((SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
+        AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
+        AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
+        ORDER BY s.reason LIMIT 1),
+        CASE WHEN d.channel = ANY(CAST(:windowed AS text[]))
+            AND {interactions.closed("d.account", "a.fingerprint", ":now", "CAST(:lasts_s AS float)")}
+            THEN 'window_closed' END)
+"""
+"""For people: who and where they are, their case, trial mode, their consent, their refusals, the channel's window."""
+
+_CHANGED = """
     UPDATE deliveries d SET
         state = CASE WHEN j.refusal IS NULL THEN 'sending' WHEN j.doubtful THEN 'unknown'
             WHEN j.refusal = 'late' THEN 'expired' ELSE 'suppressed' END,
@@ -184,7 +177,26 @@ changed AS (
         j.occupation, j.moved, j.doubtful, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind,
         j.languages, j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark,
         d.account, d.code, j.was_reason, j.was_code
+"""
+"""Leased to the child, or ended for what it is refused for."""
+
+
+def _claiming(*, tests: bool) -> TextClause:
+    """The claim; only the lane of tests looks for their recipients: one more table costs a tenth of the time."""
+    test_refused = f"WHEN d.recipient_kind = 'test' THEN {_TEST_REFUSED}" if tests else ""
+    return text(
+        f"""
+WITH picked AS MATERIALIZED ({_PICKED}),
+judged AS MATERIALIZED (
+    SELECT d.place_on_disk, d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
+        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
+        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
+        CASE {_ANY_REFUSED} {test_refused} {_PERSON_REFUSED} END AS refusal
+    FROM picked d
+    JOIN runs r ON r.id = d.run_id
+    {RECIPIENT_JOINS} {TEST_JOIN if tests else ""}
 ),
+changed AS ({_CHANGED}),
 {COUNTED},
 {ERRORS_COUNTED}
 SELECT state, reason, moved, run_id, id, recipient_kind, recipient_id, channel, subject_id, attempt, generation,
