@@ -21,7 +21,7 @@ from outreach.store import (
     bounces,
     claims,
     confirmations,
-    deliveries,
+    delivery_sweeps,
     inbound,
     interactions,
     retention,
@@ -97,7 +97,7 @@ def expire(runtime: Runtime) -> int:
     """Expire planned deliveries past their `not_after`; returns how many."""
     now = runtime.clock.now()
     with runtime.engine.begin() as connection:
-        return deliveries.advance_where(
+        return delivery_sweeps.advance_where(
             connection,
             "d.expires_at <= :now AND d.run_id IN (SELECT r.id FROM runs r"
             " WHERE r.state IN ('sending', 'held', 'expired')"

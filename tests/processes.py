@@ -78,8 +78,12 @@ def sandbox(data: Path, *options: str) -> Iterator[Sandbox]:
 
 def accounts_toml(box: Sandbox, *, rate: str = "1000/s") -> str:
     """Accounts that aim at the sandbox."""
+    return twilio(box, rate) + mail(box, rate)
+
+
+def twilio(box: Sandbox, rate: str, name: str = "sms-main") -> str:
     return f"""
-[accounts.sms-main]
+[accounts.{name}]
 channel = "sms"
 provider = "twilio"
 account_sid = "AC00000000000000000000000000000000"
@@ -88,7 +92,11 @@ from = "+15005550006"
 base_url = "{box.http}"
 rate = "{rate}"
 price = 350
+"""
 
+
+def mail(box: Sandbox, rate: str) -> str:
+    return f"""
 [accounts.mail]
 channel = "email"
 provider = "smtp"

@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -19,30 +19,28 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from channels.abilities import SendingMany
-from channels.contract import Accepted, Adapter, Lease, SendError
-from outreach.dispatch.breaker import Breaker, tally
+from channels.contract import Adapter, Lease
+from outreach.dispatch.breaker import Breaker
 from outreach.dispatch.bucket import Buckets
-from outreach.dispatch.fitting import fitting
+from outreach.dispatch.composing import AFTER_A_BUG, Composing
 from outreach.dispatch.flights import MARGIN, NOTHING, Flight, Landed, Taken, Told, fly
 from outreach.dispatch.lists import too_few, wait_for_company
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.loose_ends import LooseEnds
-from outreach.dispatch.messages import Composer, Letter, Ready, Unready, letter_of
+from outreach.dispatch.messages import Composer, Ready
 from outreach.dispatch.metering import note
-from outreach.dispatch.outcome import Outcome, gathering, outcome, returned, unrenderable
+from outreach.dispatch.outcome import Outcome, gathering, returned
 from outreach.dispatch.purse import Purse
 from outreach.dispatch.recording import Recorder
+from outreach.dispatch.settling import Settling
 from outreach.domain.accounts import Account
 from outreach.domain.circuits import PROBE, Circuit
 from outreach.domain.clock import Clock
-from outreach.domain.frozen import Frozen
 from outreach.domain.hours import HOURS, is_open
 from outreach.domain.privacy import KeyRing
-from outreach.domain.words import Channel, Lane
+from outreach.domain.words import Lane
 from outreach.store import circuits, claims
-from outreach.store.claims import OpenRun
 from outreach.store.deliveries import Change
-from outreach.store.versions import kept_version, read_version
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +50,6 @@ LONGEST = {Lane.REPLY: 10.0, Lane.REMINDER: 10.0, Lane.BULK: 4.0}
 """Seconds a drain goes on before it lets other work of the child have its turn."""
 WORTH_HELP = 200
 """From this rate on one child may not be enough for an account; below it a second one would only wait."""
-_LOOK_AGAIN = 0.5
-"""Seconds between two looks whether what is on its way for long has been paused or cancelled meanwhile."""
-_AFTER_A_BUG = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -101,6 +96,14 @@ class Dispatcher:
     def _recorder(self) -> Recorder:
         return Recorder(self.engine, self.clock, self.child, self.pause, self.ends)
 
+    @property
+    def _composing(self) -> Composing:
+        return Composing(self.engine, self.loop, self.clock, self.child)
+
+    @property
+    def _settling(self) -> Settling:
+        return Settling(self.engine, self._recorder, self.buckets, self.breaker, self.child, self.pause, self.hint)
+
     def drain(self, account_name: str, lane: Lane, *, longest: float | None = None) -> Drained:
         """Send what is due for an account and lane, for at most `longest` seconds.
 
@@ -116,10 +119,10 @@ class Dispatcher:
         done = Drained(in_lists=lane is Lane.BULK and isinstance(adapter, SendingMany) and adapter.fewest_at_once < 2)
         try:
             while True:
-                told = None if flight is None else self._told(account, flight)
+                told = None if flight is None else self._settling.told(account, flight)
                 over = self.stopping() or time.monotonic() >= ends
                 if told is not None and (over or done.ill or not told.is_smooth):
-                    trouble = self._settle(account, told) or done.ill
+                    trouble = self._settling.settle(account, told) or done.ill
                     flight = told = None
                     if trouble:
                         break
@@ -136,7 +139,7 @@ class Dispatcher:
             raise
         finally:
             if flight is not None:
-                self._settle(account, self._told(account, flight))
+                self._settling.settle(account, self._settling.told(account, flight))
             note(self.engine, account.name, adapter, self.clock)
         return done
 
@@ -169,11 +172,11 @@ class Dispatcher:
             self.help(account.name, lane)
         done.refused += taken.refused
         try:
-            ready, changes = self._compose(taken, adapter, composer)
+            ready, changes = self._composing.compose(taken, adapter, composer)
         except Exception as error:
             # Nothing has left: give everything back, so that a bug or a missing key costs time, not messages.
             log.exception("composing failed: account=%s error=%s", account.name, type(error).__name__, exc_info=False)
-            ready, changes = [], [returned(claim, self.child, delay=_AFTER_A_BUG) for claim in claimed]
+            ready, changes = [], [returned(claim, self.child, delay=AFTER_A_BUG) for claim in claimed]
         leaving, short = purse.afford(granted, ready)
         turned = _turns_to_lists(adapter, lane, leaving, done)
         leaving, waiting = self._gather(purse, adapter, leaving, short, at_once=turned)
@@ -197,7 +200,7 @@ class Dispatcher:
         if granted and _limit(done, granted) >= fewest:
             return granted, told
         purse.give_back(granted)
-        if told is not None and self._settle(account, told):
+        if told is not None and self._settling.settle(account, told):
             return 0, None
         granted = purse.fill(UNRECORDED, weight)
         if granted and _limit(done, granted) < fewest:
@@ -216,11 +219,11 @@ class Dispatcher:
             self.ends.unheard(began)
             log.warning("the database is away: account=%s claims nothing", account.name)
             if told is not None:
-                self._settle(account, told)
+                self._settling.settle(account, told)
             purse.give_back(granted)
             return None
         if told is not None:
-            done.ill = self._judge(account, told)
+            done.ill = self._settling.judge(account, told)
         return taken
 
     def _empty(self, taken: Taken) -> Flight | None:
@@ -265,40 +268,6 @@ class Dispatcher:
             done.served[run] = done.served.get(run, 0) + 1
         return Taken(claimed, runs, refused, lease, probe and bool(claimed))
 
-    def _compose(self, taken: Taken, adapter: Adapter, composer: Composer) -> tuple[list[Ready], list[Change]]:
-        ready: list[Ready] = []
-        changes: list[Change] = []
-        now = self.clock.now()
-        frozen = self._versions({claim.run: taken.runs[claim.run] for claim in taken.claimed})
-        letters: dict[tuple[int, Channel], Letter] = {}
-        for claim in taken.claimed:
-            place = (claim.run, claim.channel)
-            try:
-                letter = letters.get(place)
-                if letter is None:
-                    run = taken.runs[claim.run]
-                    letter = letter_of(frozen[claim.run], run.message, run.message_class, claim.channel, now)
-                    letters[place] = letter
-                made = composer.make(claim, letter, adapter, taken.lease)
-            except Exception as error:  # a missing key, a bug: this one waits, its neighbours leave
-                log.error("composing failed: run=%s delivery=%s error=%s", claim.run, claim.delivery, _kind(error))
-                changes.append(returned(claim, self.child, delay=_AFTER_A_BUG))
-                continue
-            if isinstance(made, Unready):
-                changes.append(unrenderable(claim, self.child, made.code))
-            else:
-                ready.append(made)
-        ready, misfits = fitting(self.loop, adapter, ready)
-        return ready, [*changes, *(unrenderable(one.claimed, self.child, one.code) for one in misfits)]
-
-    def _versions(self, runs: Mapping[int, OpenRun]) -> dict[int, Frozen]:
-        return {number: kept_version(run.digest, run.shift_days) or self._read(run) for number, run in runs.items()}
-
-    def _read(self, run: OpenRun) -> Frozen:
-        # Committed, although only read: psycopg forgets its prepared statements at every rollback.
-        with self.engine.begin() as connection:
-            return read_version(connection, run.campaign, run.version, run.shift_days)
-
     def _gather(
         self, purse: Purse, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready], *, at_once: bool
     ) -> tuple[list[Ready], list[Change]]:
@@ -330,61 +299,10 @@ class Dispatcher:
         purse.give_back(left)
         return staying, changes
 
-    def _told(self, account: Account, flight: Flight) -> Told:
-        """Wait for a chunk: what became of it."""
-        while not wait([flight.landing], timeout=_LOOK_AGAIN).done:
-            self._call_back(account, flight)
-        landed = flight.landing.result()
-        results = landed.results
-        outcomes = [
-            outcome(message.claimed, account, result, child=self.child, spread=random.random())  # noqa: S311
-            for message, result in zip(flight.messages, results, strict=True)
-        ]
-        for message, result in zip(flight.messages, results, strict=True):
-            if not isinstance(result, Accepted | SendError):
-                kind = type(result).__name__
-                log.error("adapter failed: account=%s delivery=%s error=%s", account.name, message.outgoing.key, kind)
-        told = zip(flight.messages, results, strict=True)
-        fresh = [result for message, result in told if not message.claimed.may_have_left]  # old doubts say nothing
-        return Told(outcomes, tally(fresh, landed.seconds), flight.probe)
-
-    def _call_back(self, account: Account, flight: Flight) -> None:
-        """Where a campaign of the chunk was paused or cancelled, write no more of it; what others had in it waits."""
-        try:
-            with self.engine.begin() as connection:
-                stopped = claims.any_stopped(connection, flight.runs)
-        except (OperationalError, InterfaceError):
-            log.warning("the database is away: account=%s cannot be told to stop", account.name)
-            return
-        if stopped:
-            flight.call_back()
-
-    def _settle(self, account: Account, told: Told) -> bool:
-        """Write what became of a chunk; returns whether the account must rest or be mended."""
-        self._recorder.write(told.outcomes, account)
-        hold = max((one.hold for one in told.outcomes if one.hold), default=None)
-        if hold is not None:
-            Purse(self.buckets, account, self.pause).hold(hold)
-        return self._judge(account, told) or hold is not None or told.is_broken
-
-    def _judge(self, account: Account, told: Told) -> bool:
-        """Whether the account is to be left alone; what the database keeps from being judged is judged by the next."""
-        try:
-            if told.is_broken:
-                self.breaker.paused(account, self.hint)
-            return self.breaker.judge(account, told.tally, probe=told.probe, hint=self.hint)
-        except (OperationalError, InterfaceError):
-            log.warning("the database is away: account=%s is not judged", account.name)
-            return False
-
 
 def _limit(done: Drained, granted: int) -> int:
     """How many messages so many tokens may pay for."""
     return max(1, min(UNRECORDED, granted // done.weight)) if done.in_lists else granted
-
-
-def _kind(error: BaseException) -> str:
-    return type(error).__name__
 
 
 def _turns_to_lists(adapter: Adapter, lane: Lane, messages: Sequence[Ready], done: Drained) -> bool:

@@ -12,7 +12,7 @@ from outreach.dispatch.outcome import Outcome
 from outreach.domain.accounts import Account
 from outreach.domain.clock import Clock
 from outreach.domain.states import DeliveryState, Reason
-from outreach.store import claims, deliveries
+from outreach.store import deliveries, stranded
 from outreach.store.deliveries import Change
 
 
@@ -51,7 +51,7 @@ class LooseEnds:
             return 0
         passed = Lease.clock() - since
         with engine.begin() as connection:
-            owned = claims.claimed_since(connection, child=child, seconds=passed, lease_s=lease_s)
+            owned = stranded.claimed_since(connection, child=child, seconds=passed, lease_s=lease_s)
             changes = [
                 Change(
                     run, delivery, DeliveryState.PLANNED, reason=str(Reason.LEASE_LOST), refund=1, child=child,

@@ -25,9 +25,9 @@ from outreach.domain.errors import OutreachError
 from outreach.domain.privacy import KeyRing
 from outreach.domain.retries import backoff
 from outreach.domain.states import DeliveryState, Reason, proved
-from outreach.store import claims, deliveries
-from outreach.store.claims import Stranded
+from outreach.store import deliveries, stranded
 from outreach.store.deliveries import Change
+from outreach.store.stranded import Stranded
 from outreach.store.versions import read_version
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,8 @@ class Recovery:
 
     def _settle(self, names: list[str], *, unknown: bool) -> Recovered:
         with self.engine.connect() as connection:
-            stranded = claims.stranded(connection, names, lease_s=self.lease_s, unknown=unknown)
-        changes = self.loop.submit(self._verdicts(stranded, unknown=unknown)).result()
+            lost = stranded.stranded(connection, names, lease_s=self.lease_s, unknown=unknown)
+        changes = self.loop.submit(self._verdicts(lost, unknown=unknown)).result()
         if not changes:
             return Recovered()
         with self.engine.begin() as connection:

@@ -20,7 +20,7 @@ from outreach.domain.segments import Segment, segment_to_json
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import CascadeMode, Channel, MessageClass
 from outreach.planning.forecast import Forecast
-from outreach.store import attachments, audiences, campaigns, cascades, deliveries, runs
+from outreach.store import attachments, audiences, campaigns, cascades, delivery_sweeps, runs
 from outreach.store.campaigns import Version
 from outreach.store.runs import Run
 from outreach.store.versions import read_version
@@ -249,7 +249,7 @@ def sweep_cancelled(engine: Engine, clock: Clock) -> int:
     cancelled = 0
     while True:
         with engine.begin() as connection:
-            swept = deliveries.advance_where(
+            swept = delivery_sweeps.advance_where(
                 connection,
                 "d.run_id IN (SELECT r.id FROM runs r WHERE r.state = 'cancelled' AND EXISTS (SELECT 1 FROM"
                 " run_counts k WHERE k.run_id = r.id AND k.state = 'planned' GROUP BY k.run_id HAVING sum(k.n) > 0))",
@@ -296,7 +296,7 @@ def retry(engine: Engine, slug: str, state: DeliveryState, clock: Clock, *, who:
             if run.state not in (RunState.SENDING, RunState.DONE):
                 continue
             until = now + max(run.not_after, _SOON)
-            retried = deliveries.retry(connection, run.id, state, now=now, until=until)
+            retried = delivery_sweeps.retry(connection, run.id, state, now=now, until=until)
             if retried and run.state is RunState.DONE:
                 runs.move(connection, run, RunState.SENDING, finished_at=None)
             again += retried
@@ -316,7 +316,7 @@ def finish_ended(engine: Engine, clock: Clock) -> list[str]:
 
 def _expire_rows(connection: Connection, ended: list[int], now: datetime) -> None:
     """What was planned in held runs that nobody released expires with them."""
-    while ended and deliveries.advance_where(
+    while ended and delivery_sweeps.advance_where(
         connection, "d.run_id = ANY(CAST(:runs AS bigint[]))", {"runs": ended}, state=DeliveryState.EXPIRED,
         reason=str(Reason.LATE), now=now,
     ):  # fmt: skip

@@ -16,7 +16,7 @@ from outreach.store import heirs, interactions
 from outreach.store.campaigns import TESTS
 from outreach.store.consent_sql import agreed_to_advertising
 from outreach.store.deliveries import COUNTED, ERRORS_COUNTED, MAY_HAVE_LEFT, SHARDS
-from outreach.store.recipients import RECIPIENT, RECIPIENT_COLUMNS, RECIPIENT_JOINS, TEST_JOIN, recipient, recipient_of
+from outreach.store.recipients import RECIPIENT, RECIPIENT_COLUMNS, RECIPIENT_JOINS, TEST_JOIN, recipient_of
 from outreach.store.trial import is_listed
 
 
@@ -121,13 +121,7 @@ _ONE_OF = {
     False: "a.value, a.key_version, a.fingerprint, CAST(NULL AS bytea) AS sealed_who, CAST(NULL AS text) AS mark",
 }
 
-
-def _claiming(*, tests: bool) -> TextClause:
-    """The claim; only the lane of tests looks for their recipients: one more table costs a tenth of the time."""
-    refused = f"WHEN d.recipient_kind = 'test' THEN {_TEST_REFUSED}" if tests else ""
-    return text(
-        f"""
-WITH picked AS MATERIALIZED (
+_PICKED = """
     SELECT p.* FROM unnest(CAST(:run_ids AS bigint[])) WITH ORDINALITY AS r(id, place)
     CROSS JOIN LATERAL (
         SELECT d.ctid AS place_on_disk, d.* FROM deliveries d
@@ -135,38 +129,37 @@ WITH picked AS MATERIALIZED (
             AND d.state = 'planned' AND d.next_attempt_at <= :now
         ORDER BY d.next_attempt_at LIMIT :per_run FOR UPDATE SKIP LOCKED
     ) p ORDER BY r.place LIMIT :limit
-),
-judged AS MATERIALIZED (
-    SELECT d.place_on_disk, d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
-        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
-        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
-        CASE
-            WHEN d.resend_until <= clock_timestamp() + make_interval(secs => :lease_s) THEN 'lease_lost'
-            WHEN d.expires_at <= :now THEN 'late'
-            WHEN d.recipient_kind = 'station' THEN CASE WHEN {_IN_TRIAL} THEN 'trial' END
-            {refused}
-            WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
-            WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
-                OR a.account NOT IN ('', d.account) THEN 'no_address'
-            WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
-            WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
-                AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
-                THEN 'case_moved'
-            WHEN {_IN_TRIAL} AND NOT {is_listed("a.fingerprint", "d.channel", "a.channel")} THEN 'trial'
-            WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
-            ELSE coalesce((SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
-                AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
-                AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
-                ORDER BY s.reason LIMIT 1),
-                CASE WHEN d.channel = ANY(CAST(:windowed AS text[]))
-                    AND {interactions.closed("d.account", "a.fingerprint", ":now", "CAST(:lasts_s AS float)")}
-                    THEN 'window_closed' END)
-        END AS refusal
-    FROM picked d
-    JOIN runs r ON r.id = d.run_id
-    {RECIPIENT_JOINS} {TEST_JOIN if tests else ""}
-),
-changed AS (
+"""
+"""A fair share of each run's due ones, locked."""
+
+_ANY_REFUSED = f"""
+    WHEN d.resend_until <= clock_timestamp() + make_interval(secs => :lease_s) THEN 'lease_lost'
+    WHEN d.expires_at <= :now THEN 'late'
+    WHEN d.recipient_kind = 'station' THEN CASE WHEN {_IN_TRIAL} THEN 'trial' END
+"""
+"""For whomever it is; to a station nothing else applies."""
+
+_PERSON_REFUSED = f"""
+    WHEN c.id IS NULL OR c.erased_at IS NOT NULL THEN 'erased'
+    WHEN a.id IS NULL OR (a.contact_id <> c.id AND a.contact_id IS DISTINCT FROM c.guardian_id)
+        OR a.account NOT IN ('', d.account) THEN 'no_address'
+    WHEN d.subject_id <> 0 AND coalesce(k.state, 'closed') <> 'open' THEN 'case_closed'
+    WHEN d.subject_id <> 0 AND NOT EXISTS (SELECT 1 FROM case_reminders m WHERE m.campaign = r.campaign
+        AND m.message = r.message AND m.case_id = k.id AND m.due_at = k.due_at AND m.run_id = r.id)
+        THEN 'case_moved'
+    WHEN {_IN_TRIAL} AND NOT {is_listed("a.fingerprint", "d.channel", "a.channel")} THEN 'trial'
+    WHEN r.class = 'advertising' AND NOT {agreed_to_advertising("c.id", "d.channel")} THEN 'no_consent'
+    ELSE coalesce((SELECT s.reason FROM suppressions s WHERE s.fingerprint = a.fingerprint
+        AND s.channel IN ('*', d.channel, a.channel) AND s.class IN ('*', r.class)
+        AND (r.class <> 'emergency' OR s.class = r.class OR s.reason = 'hard_bounce')
+        ORDER BY s.reason LIMIT 1),
+        CASE WHEN d.channel = ANY(CAST(:windowed AS text[]))
+            AND {interactions.closed("d.account", "a.fingerprint", ":now", "CAST(:lasts_s AS float)")}
+            THEN 'window_closed' END)
+"""
+"""For people: who and where they are, their case, trial mode, their consent, their refusals, the channel's window."""
+
+_CHANGED = """
     UPDATE deliveries d SET
         state = CASE WHEN j.refusal IS NULL THEN 'sending' WHEN j.doubtful THEN 'unknown'
             WHEN j.refusal = 'late' THEN 'expired' ELSE 'suppressed' END,
@@ -184,7 +177,26 @@ changed AS (
         j.occupation, j.moved, j.doubtful, d.reason, j.language, j.attrs, j.unit_code, j.unit_name, j.unit_kind,
         j.languages, j.case_external_id, j.case_title, j.case_due_at, j.case_state, j.sealed_who, j.mark,
         d.account, d.code, j.was_reason, j.was_code
+"""
+"""Leased to the child, or ended for what it is refused for."""
+
+
+def _claiming(*, tests: bool) -> TextClause:
+    """The claim; only the lane of tests looks for their recipients: one more table costs a tenth of the time."""
+    test_refused = f"WHEN d.recipient_kind = 'test' THEN {_TEST_REFUSED}" if tests else ""
+    return text(
+        f"""
+WITH picked AS MATERIALIZED ({_PICKED}),
+judged AS MATERIALIZED (
+    SELECT d.place_on_disk, d.run_id, d.id, d.reason AS was_reason, d.code AS was_code, {_ONE_OF[tests]},
+        a.fingerprint IS DISTINCT FROM d.fingerprint AND d.recipient_kind = 'contact' AS moved,
+        r.mode = 'cascade' AND d.step + 1 < cardinality(r.steps) AS follows, {MAY_HAVE_LEFT} AS doubtful, {RECIPIENT},
+        CASE {_ANY_REFUSED} {test_refused} {_PERSON_REFUSED} END AS refusal
+    FROM picked d
+    JOIN runs r ON r.id = d.run_id
+    {RECIPIENT_JOINS} {TEST_JOIN if tests else ""}
 ),
+changed AS ({_CHANGED}),
 {COUNTED},
 {ERRORS_COUNTED}
 SELECT state, reason, moved, run_id, id, recipient_kind, recipient_id, channel, subject_id, attempt, generation,
@@ -283,123 +295,6 @@ def due_lanes(connection: Connection, accounts: Sequence[str], now: datetime) ->
     """The (account, lane) pairs with a delivery due: what the sweeper hints."""
     rows = connection.execute(_DUE_LANES, {"accounts": list(accounts), "now": now})
     return [(row.account, Lane(row.lane)) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Stranded:
-    """A delivery whose sender's lease has run out, or whose fate is unknown; who the sender was, what it carried.
-
-    `claimed_at` is on the database's clock, `silent_s` the seconds since the lease ran out on it.
-    """
-
-    run: int
-    delivery: int
-    account: str
-    channel: Channel
-    generation: int
-    attempt: int
-    child: int | None
-    child_host: str
-    child_boot: str
-    child_pid: int
-    child_started: float
-    campaign: str
-    message: str
-    version: int
-    shift_days: int
-    sealed: bytes | None
-    key_version: int | None
-    claimed_at: datetime
-    silent_s: float
-    recipient_id: int
-    recipient_kind: RecipientKind
-    who: Recipient
-    sealed_who: bytes | None = None
-    mark: str = ""
-    reason: str = ""
-    code: str = ""
-
-
-def stranded(
-    connection: Connection, accounts: Sequence[str], *, lease_s: float, unknown: bool, limit: int = 500
-) -> list[Stranded]:
-    """Deliveries in `sending` past their lease, of whatever account; or those of `accounts` unknown since a day.
-
-    Where there are more than `limit`, those silent the longest, or any of the unknown ones: each has its turn.
-    """
-    lost = "d.state = 'sending' AND d.lease_until < clock_timestamp()"
-    recently = (
-        "d.state = 'unknown' AND d.lease_until > clock_timestamp() - interval '1 day'"
-        " AND d.account = ANY(CAST(:accounts AS text[]))"
-    )
-    condition, order = (recently, "random()") if unknown else (lost, "d.lease_until")
-    rows = connection.execute(
-        text(
-            f"""
-            SELECT d.run_id, d.id, d.recipient_id, d.recipient_kind, d.account, d.channel, d.generation, d.attempt,
-                d.reason, d.code, d.child_id, h.host, h.boot, h.pid,
-                h.started, r.campaign, r.message, r.version, g.shift_days, coalesce(a.value, y.value) AS value,
-                coalesce(a.key_version, y.key_version) AS key_version,
-                d.lease_until - make_interval(secs => :lease_s) AS claimed_at,
-                extract(epoch FROM clock_timestamp() - d.lease_until) AS silent_s, {RECIPIENT},
-                y.who AS sealed_who, y.mark
-            FROM deliveries d JOIN runs r ON r.id = d.run_id JOIN campaigns g ON g.slug = r.campaign
-            LEFT JOIN children h ON h.id = d.child_id {RECIPIENT_JOINS} {TEST_JOIN}
-            WHERE {condition} ORDER BY {order} LIMIT :limit
-            """
-        ),
-        {"lease_s": lease_s, "limit": limit} | ({"accounts": list(accounts)} if unknown else {}),
-    )
-    return [_stranded(row) for row in rows]
-
-
-def _stranded(row: Any) -> Stranded:
-    return Stranded(
-        run=row.run_id,
-        delivery=row.id,
-        account=row.account,
-        channel=Channel(row.channel),
-        generation=row.generation,
-        attempt=row.attempt,
-        child=row.child_id,
-        child_host=row.host or "",
-        child_boot=row.boot or "",
-        child_pid=row.pid or 0,
-        child_started=float(row.started or 0),
-        campaign=row.campaign,
-        message=row.message,
-        version=row.version,
-        shift_days=row.shift_days,
-        sealed=row.value,
-        key_version=row.key_version,
-        claimed_at=row.claimed_at,
-        silent_s=float(row.silent_s),
-        recipient_id=row.recipient_id,
-        recipient_kind=RecipientKind(row.recipient_kind),
-        who=recipient(row),
-        sealed_who=row.sealed_who,
-        mark=row.mark or "",
-        reason=row.reason or "",
-        code=row.code or "",
-    )
-
-
-_CLAIMED_SINCE = text(
-    """
-WITH since AS (SELECT clock_timestamp() + make_interval(secs => :lease_s - :seconds) AS at)
-SELECT run_id, id, attempt FROM deliveries, since
-WHERE state = 'sending' AND child_id = :child AND lease_until >= since.at
-UNION ALL
-SELECT run_id, id, attempt FROM deliveries, since
-WHERE state = 'unknown' AND reason = 'lease_lost' AND child_id = :child AND lease_until >= since.at
-"""
-)
-
-
-def claimed_since(connection: Connection, *, child: int, seconds: float, lease_s: float) -> list[tuple[int, int, int]]:
-    """(run, delivery, attempt) of what a child has claimed in these last seconds and said nothing of."""
-    rows = connection.execute(_CLAIMED_SINCE, {"child": child, "seconds": seconds, "lease_s": lease_s})
-    return [(row.run_id, row.id, row.attempt) for row in rows]
 
 
 def enrol_child(connection: Connection, *, host: str, boot: str, pid: int, started: float) -> int:

@@ -20,7 +20,7 @@ from outreach.settings import Settings
 from outreach.store.clock import DatabaseClock
 from outreach.wiring import key_ring
 from tests.chaos.test_kills import Site, morning_shift, populate
-from tests.processes import AUTH_TOKEN, Installation, Sandbox, free_port, sandbox, wait_for
+from tests.processes import Installation, Sandbox, free_port, sandbox, wait_for
 from tests.world import World
 
 WORKERS = ("first", "second")
@@ -29,20 +29,6 @@ CHILDREN = 2
 ONE_PART = "UBND thong bao: moi ong/ba nhan ket qua."
 QUIET = ("--fail-share", "0", "--lost-receipts", "100%")
 """Nobody fails, and no receipts keep the machine busy."""
-
-
-def twilio(box: Sandbox, rate: str, name: str = "sms-main") -> str:
-    return f"""
-[accounts.{name}]
-channel = "sms"
-provider = "twilio"
-account_sid = "AC00000000000000000000000000000000"
-auth_token = "{AUTH_TOKEN}"
-from = "+15005550006"
-base_url = "{box.http}"
-rate = "{rate}"
-price = 350
-"""
 
 
 def esms(box: Sandbox, rate: str) -> str:
@@ -56,20 +42,6 @@ brandname = "HANHCHINH"
 base_url = "{box.http}/esms"
 rate = "{rate}"
 price = 350
-"""
-
-
-def mail(box: Sandbox, rate: str) -> str:
-    return f"""
-[accounts.mail]
-channel = "email"
-provider = "smtp"
-host = "127.0.0.1"
-port = {box.smtp}
-tls = "none"
-from = "thongbao@example.vn"
-rate = "{rate}"
-price = 10
 """
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 
 from outreach.domain.words import Lane
 from outreach.tasks import DRAIN, HELPERS, QUEUES, Hints, celery_app
-from tests.chaos.fleet import CHILDREN, WORKERS, Fleet, campaign, fleet, twilio
-from tests.processes import Installation, free_port, wait_for
+from tests.chaos.fleet import CHILDREN, WORKERS, Fleet, campaign, fleet
+from tests.processes import Installation, free_port, twilio, wait_for
 
 pytestmark = pytest.mark.slow
 REDIS = shutil.which("redis-server")

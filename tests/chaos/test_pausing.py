@@ -15,8 +15,8 @@ from sqlalchemy import Engine, text
 from outreach.planning import actions
 from outreach.planning.forecast import forecast
 from outreach.store.versions import read_version
-from tests.chaos.fleet import CHILDREN, WORKERS, Fleet, campaign, esms, fleet, mail, pass_by, twilio
-from tests.processes import Sandbox, wait_for
+from tests.chaos.fleet import CHILDREN, WORKERS, Fleet, campaign, esms, fleet, pass_by
+from tests.processes import Sandbox, mail, twilio, wait_for
 
 pytestmark = pytest.mark.slow
 ALLOWED = 2.0

@@ -24,11 +24,10 @@ from tests.chaos.fleet import (
     fleet,
     pass_by,
     seconds,
-    twilio,
     windows,
 )
 from tests.flaky_provider import FlakyProvider, Mood, flaky_provider
-from tests.processes import Sandbox, wait_for
+from tests.processes import Sandbox, twilio, wait_for
 
 pytestmark = pytest.mark.slow
 RATE = 100

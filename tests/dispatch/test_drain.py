@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,14 +10,13 @@ import pytest
 import redis
 from sqlalchemy import create_engine, event, text
 
-from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.accounts_file import load_accounts
 from outreach.dispatch.bucket import Buckets
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.domain.words import Lane
 from outreach.planning import actions
-from tests.processes import Sandbox, accounts_toml, sandbox
-from tests.sending import child_of
+from tests.processes import Sandbox, accounts_toml
 from tests.world import World
 
 CAMPAIGN = """
@@ -35,26 +33,6 @@ CAMPAIGN = """
         wait: 4h
         schedule: {at: launch}
 """
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
-    file = tmp_path / "accounts.toml"
-    file.write_text(accounts_toml(box))
-    return load_accounts(file, timeout=2.0)
-
-
-@pytest.fixture
-def dispatcher(world: World, accounts: Accounts, redis_url: str) -> Iterator[Dispatcher]:
-    loop = SendingLoop(accounts.makers)
-    yield child_of(world, accounts.known, loop, redis_url)
-    loop.close()
 
 
 def bodies(box: Sandbox, to: str) -> list[str]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from textwrap import dedent
 
-import pytest
 from sqlalchemy import text
 
-from outreach.dispatch.accounts_file import load_accounts
 from outreach.dispatch.drain import Dispatcher
-from outreach.dispatch.loop import SendingLoop
 from outreach.domain.definition import read_definition
 from outreach.domain.rendering import TemplateSource
 from outreach.domain.words import Lane
 from outreach.planning import actions
-from tests.processes import Sandbox, accounts_toml, sandbox
-from tests.sending import child_of
+from tests.processes import Sandbox
 from tests.world import World
 
 CAMPAIGN = dedent(
@@ -32,23 +26,6 @@ CAMPAIGN = dedent(
     """
 )
 TEXTS = {"vi": "Kinh chao ba con", "hmn": "Nyob zoo", "tyz": "Chao pi noong"}
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def dispatcher(world: World, box: Sandbox, tmp_path: Path, redis_url: str) -> Iterator[Dispatcher]:
-    file = tmp_path / "accounts.toml"
-    file.write_text(accounts_toml(box))
-    accounts = load_accounts(file, timeout=2.0)
-    world.accounts = dict(accounts.known)
-    loop = SendingLoop(accounts.makers)
-    yield child_of(world, accounts.known, loop, redis_url)
-    loop.close()
 
 
 def speaks(world: World, name: str, phone: str, language: str | None) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from channels.contract import Accepted, Lease
-from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.accounts_file import Accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.outcome import outcome
 from outreach.domain.words import Lane
 from outreach.store import claims
-from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.processes import Sandbox
 from tests.sending import child_of
 from tests.world import World
 
@@ -33,19 +32,6 @@ CAMPAIGN = """
         schedule: {at: launch}
 """
 AN = "+84912200001"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
-    file = tmp_path / "accounts.toml"
-    file.write_text(accounts_toml(box))
-    return load_accounts(file, timeout=2.0)
 
 
 @pytest.fixture

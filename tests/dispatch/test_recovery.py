@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import psutil
@@ -23,7 +22,7 @@ from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Lane
 from outreach.store import claims, deliveries
 from outreach.store.deliveries import Change
-from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.processes import Sandbox, accounts_toml
 from tests.world import World
 
 PUBLIC = "http://127.0.0.1:9"
@@ -43,19 +42,6 @@ CAMPAIGN = """
         mode: all
         schedule: {at: launch}
 """
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
-    file = tmp_path / "accounts.toml"
-    file.write_text(accounts_toml(box))
-    return load_accounts(file, timeout=2.0)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from outreach.dispatch.resending import resend_until
 from outreach.domain.states import DeliveryState, Reason
 from outreach.domain.words import Lane
 from outreach.planning import actions
-from outreach.store import claims, deliveries
+from outreach.store import claims, deliveries, delivery_sweeps
 from tests.world import SMS, World
 
 DAILY = replace(SMS, name="sms-main", deduplicates_for=86_400)
@@ -145,7 +145,7 @@ def test_when_it_is_too_late_it_is_unknown_and_not_expired(world: World, recover
     planned_again(world, recovery)
     world.later(hours=7)
     with world.engine.begin() as connection:
-        deliveries.advance_where(
+        delivery_sweeps.advance_where(
             connection, "d.expires_at <= :now", {}, state=DeliveryState.EXPIRED, reason=str(Reason.LATE),
             now=world.clock.now(),
         )  # fmt: skip
@@ -197,7 +197,7 @@ def test_a_person_who_sends_it_again_begins_anew(world: World, recovery: Recover
     with world.engine.begin() as connection:
         now = world.clock.now()
         run = world.rows()[0].run_id
-        deliveries.retry(connection, run, DeliveryState.UNKNOWN, now=now, until=now + timedelta(hours=1))
+        delivery_sweeps.retry(connection, run, DeliveryState.UNKNOWN, now=now, until=now + timedelta(hours=1))
     assert (world.rows()[0].resend_until, world.rows()[0].generation) == (None, 1)
     assert claim(world) == 1
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from channels.contract import Lease
-from outreach.dispatch.accounts_file import Accounts, load_accounts
+from outreach.dispatch.accounts_file import Accounts
 from outreach.dispatch.drain import Dispatcher
 from outreach.dispatch.loop import SendingLoop
 from outreach.dispatch.messages import Composer, Ready, letter_of
@@ -26,7 +25,7 @@ from outreach.receipts import refusal
 from outreach.store import claims, suppressions, test_sends, trial
 from outreach.store.versions import read_version
 from tests.dispatch.test_recovery import a_dead_process
-from tests.processes import Sandbox, accounts_toml, sandbox
+from tests.processes import Sandbox, sandbox
 from tests.sending import child_of
 from tests.world import World
 
@@ -39,13 +38,6 @@ TEXT = "Kinh chao {{ contact.full_name }} {{ links.join }} Tu choi: {{ links.uns
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with sandbox(tmp_path_factory.mktemp("sandbox"), "--fail-share", "0") as running:
         yield running
-
-
-@pytest.fixture
-def accounts(box: Sandbox, tmp_path: Path) -> Accounts:
-    file = tmp_path / "accounts.toml"
-    file.write_text(accounts_toml(box))
-    return load_accounts(file, timeout=2.0)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from channels.contract import Accepted, Outgoing
 from outreach.dispatch.drain import Dispatcher
 from outreach.domain.words import Lane
-from tests.dispatch.test_drain import accounts, box, dispatcher  # noqa: F401
+from tests.dispatch.conftest import accounts, box, dispatcher  # noqa: F401
 from tests.faults.test_runs_stuck import campaign, execute
 from tests.world import World
 

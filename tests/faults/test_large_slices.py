@@ -12,7 +12,7 @@ from outreach.dispatch.outcome import returned
 from outreach.domain.errors import OutreachError
 from outreach.domain.states import Reason
 from outreach.planning import actions
-from outreach.store import deliveries, suppressions
+from outreach.store import deliveries, delivery_sweeps, suppressions
 from tests.faults.test_runs_stuck import campaign, claim, execute
 from tests.faults.test_shared_addresses_changed import a_family
 from tests.world import World
@@ -28,7 +28,8 @@ def test_a_held_run_larger_than_one_slice_expires_as_a_whole(world: World, monke
     prepared = actions.prepare_launch(world.engine, slug, world.clock, starting=None)
     actions.launch(world.engine, prepared, world.clock, who="staff@demo.vn")
     world.plan()
-    monkeypatch.setattr(deliveries, "advance_where", partial(deliveries.advance_where, limit=2))  # stands for 100,000
+    in_twos = partial(delivery_sweeps.advance_where, limit=2)  # stands for 100,000
+    monkeypatch.setattr(delivery_sweeps, "advance_where", in_twos)
     world.later(hours=25)
     for _ in range(5):
         actions.finish_ended(world.engine, world.clock)

@@ -51,7 +51,7 @@ def test_a_retry_that_is_not_committed_yet_keeps_the_run_open(world: World) -> N
     from datetime import timedelta
 
     from outreach.domain.states import DeliveryState
-    from outreach.store import deliveries, runs
+    from outreach.store import delivery_sweeps, runs
     from tests.planning.test_cascade import becomes
 
     world.person("An", phone="+84912000001")
@@ -61,7 +61,7 @@ def test_a_retry_that_is_not_committed_yet_keeps_the_run_open(world: World) -> N
     now = world.clock.now()
     [run] = world.runs()
     with world.engine.begin() as person:
-        deliveries.retry(person, run.id, DeliveryState.FAILED, now=now, until=now + timedelta(days=1))
+        delivery_sweeps.retry(person, run.id, DeliveryState.FAILED, now=now, until=now + timedelta(days=1))
         with world.engine.begin() as tick:
             tick.execute(text("SET LOCAL lock_timeout = '2s'"))
             runs.finish_done(tick, now)

@@ -23,7 +23,8 @@ from outreach.store import deliveries, suppressions
 from outreach.store.clock import DatabaseClock
 from outreach.store.deliveries import Change
 from tests.dispatch import test_recovery as tr
-from tests.dispatch.test_recovery import accounts, box, recovery  # noqa: F401
+from tests.dispatch.conftest import accounts, box  # noqa: F401
+from tests.dispatch.test_recovery import recovery  # noqa: F401
 from tests.faults.test_runs_stuck import campaign, claim, execute
 from tests.faults.test_shared_addresses_changed import SMS_ONLY
 from tests.processes import Sandbox

@@ -13,7 +13,7 @@ from outreach.domain.errors import OutreachError
 from outreach.domain.states import DeliveryState
 from outreach.domain.words import Lane
 from outreach.planning import actions
-from outreach.store import claims, deliveries, runs
+from outreach.store import claims, delivery_sweeps, runs, stranded
 from tests.planning.test_cascade import becomes
 from tests.world import STATION, World
 
@@ -108,7 +108,7 @@ def test_a_retry_while_the_run_is_being_ended_leaves_the_run_open(world: World) 
     now = world.clock.now()
     # The statement of `retry`, not committed yet, while the tick looks for runs that are done.
     with world.engine.begin() as person:
-        deliveries.retry(person, world.runs()[0].id, DeliveryState.FAILED, now=now, until=now + timedelta(days=1))
+        delivery_sweeps.retry(person, world.runs()[0].id, DeliveryState.FAILED, now=now, until=now + timedelta(days=1))
         with world.engine.begin() as tick:
             tick.execute(text("SET LOCAL lock_timeout = '2s'"))
             runs.finish_done(tick, now)
@@ -138,7 +138,7 @@ def test_what_an_account_was_sending_when_it_was_taken_out_of_the_file_is_settle
     world.plan()
     claim(world)
     with world.engine.connect() as connection:  # recovery asks for the accounts that are configured
-        assert claims.stranded(connection, ["sms-new"], lease_s=0.0, unknown=False) != []
+        assert stranded.stranded(connection, ["sms-new"], lease_s=0.0, unknown=False) != []
 
 
 def test_a_broadcast_planned_late_takes_a_slot_that_is_still_to_come(world: World) -> None:
@@ -170,7 +170,7 @@ def test_an_unknown_delivery_nobody_can_find_does_not_keep_older_ones_from_being
     asked: set[int] = set()
     with world.engine.connect() as connection:
         for _ in range(10):  # 500 of them at a time, drawn by lot
-            found = claims.stranded(connection, ["sms-main"], lease_s=0.0, unknown=True)
+            found = stranded.stranded(connection, ["sms-main"], lease_s=0.0, unknown=True)
             assert len(found) == 500
             asked |= {one.delivery for one in found}
     assert len(asked) == 502

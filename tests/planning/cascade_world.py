@@ -16,7 +16,7 @@ from outreach.domain.states import DeliveryState, proved
 from outreach.domain.words import Channel
 from outreach.planning import actions
 from outreach.planning.cascade import cascade_due
-from outreach.store import claims, deliveries
+from outreach.store import claims, deliveries, delivery_sweeps
 from outreach.store.deliveries import Change
 from tests.world import EMAIL, SMS, STATION, World, account
 
@@ -156,7 +156,7 @@ def barred(world: World, name: str, channel: Channel) -> None:
 def expire(world: World) -> None:
     """What the scheduler does with what is too late."""
     with world.engine.begin() as connection:
-        deliveries.advance_where(
+        delivery_sweeps.advance_where(
             connection, "d.expires_at <= :now", {}, state=DeliveryState.EXPIRED, reason="late", now=world.clock.now()
         )
 

@@ -25,7 +25,7 @@ from outreach.reach.status import status
 from outreach.reach.visits import record, undo
 from outreach.receipts.receiver import Receiver
 from outreach.store import history, unit_counts
-from outreach.store.deliveries import advance_where
+from outreach.store.delivery_sweeps import advance_where
 from outreach.store.explorer import Wanted
 from tests.reach.reach_world import OFFICER, RURAL, URBAN, ReachWorld, campaign, message
 

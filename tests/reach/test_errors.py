@@ -17,7 +17,7 @@ from outreach.domain.words import Channel
 from outreach.reach.errors import MOST_SHOWN, for_everybody, troubles
 from outreach.reach.explanations import REASONS, no_meaning
 from outreach.reach.status import Status, status
-from outreach.store import deliveries, error_counts, moves
+from outreach.store import deliveries, delivery_sweeps, error_counts, moves
 from outreach.store.deliveries import Change
 from outreach.store.error_counts import Counted
 from tests.reach.reach_world import OFFICER, RURAL, URBAN, ReachWorld, campaign, message
@@ -106,9 +106,9 @@ def test_what_is_sent_again_or_cancelled_is_no_longer_told(sent: ReachWorld) -> 
     (run,) = sent.runs()
     now = sent.clock.now()
     with sent.engine.begin() as connection:
-        assert deliveries.retry(connection, run.id, FAILED, now=now, until=now) == 1
+        assert delivery_sweeps.retry(connection, run.id, FAILED, now=now, until=now) == 1
         condition, reason = "d.code = '20003'", "campaign_cancelled"
-        assert deliveries.advance_where(
+        assert delivery_sweeps.advance_where(
             connection, condition, {}, state=DeliveryState.CANCELLED, reason=reason, now=now
         )
     assert found(sent) == []

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from accepted_world import receipt
 from joining_world import BOT, OA, Citizens
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
@@ -29,44 +30,13 @@ from channels.contract import (
 from channels.twilio_sms import TwilioSms
 from outreach.domain.accounts import Account
 from outreach.domain.scope import EVERYTHING
-from outreach.domain.states import DeliveryState
 from outreach.receipts import inbox
 from outreach.receipts.taking import Told, marked
 from outreach.receipts.webhook import Arrived, Callback, Verdict, take_all
-from outreach.store import deliveries
-from outreach.store.deliveries import Change
 from outreach.store.engine import connect
 from tests.world import SMS, World, account
 
-CAMPAIGN = """
-    campaign: thu
-    title: Thử
-    issuer: UBND xã
-    starts: 2026-01-01
-    ends: 2027-12-31
-    messages:
-      - {id: chao, segment: {kind: person}, text: {sms: "Kinh chao"}, channels: [sms], schedule: {at: launch}}
-"""
-PEOPLE = 10
 OTHER = account("sms-other")
-
-
-@pytest.fixture
-def places(citizens: Citizens, world: World) -> list[tuple[int, int]]:
-    """Deliveries that the provider has accepted."""
-    for n in range(PEOPLE):
-        world.person(f"Người {n}", phone=f"+8491210{n:04}")
-    world.launch(CAMPAIGN)
-    world.plan()
-    found = [(row.run_id, row.id) for row in world.rows("d.state = 'planned'")]
-    for state in (DeliveryState.SENDING, DeliveryState.ACCEPTED):
-        with world.engine.begin() as connection:
-            deliveries.advance(connection, [Change(*place, state) for place in found], now=world.clock.now())
-    return found
-
-
-def receipt(world: World, place: tuple[int, int], key: str, state: ReceiptState = ReceiptState.DELIVERED) -> Receipt:
-    return Receipt(key, world.clock.now(), key=f"{place[0]}.{place[1]}.0", state=state)
 
 
 def written(world: World, key: str, words: str, sender: str = "z1") -> Inbound:

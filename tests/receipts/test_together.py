@@ -8,29 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from accepted_world import receipt
 from joining_world import Citizens
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 
 from channels.contract import Receipt, ReceiptState
-from outreach.domain.states import DeliveryState
 from outreach.receipts.taking import Told
 from outreach.receipts.together import Together
-from outreach.store import deliveries
-from outreach.store.deliveries import Change
 from outreach.store.engine import connect
 from tests.world import SMS, World
-
-CAMPAIGN = """
-    campaign: thu
-    title: Thử
-    issuer: UBND xã
-    starts: 2026-01-01
-    ends: 2027-12-31
-    messages:
-      - {id: chao, segment: {kind: person}, text: {sms: "Kinh chao"}, channels: [sms], schedule: {at: launch}}
-"""
-PEOPLE = 12
 
 
 class Gate:
@@ -92,24 +79,6 @@ def test_work_that_fails_as_a_whole_fails_for_all_and_the_next_is_served() -> No
     with pytest.raises(ValueError, match="away"):
         together.do(1, broken)
     assert together.do(2, lambda items: [item + 1 for item in items]) == 3
-
-
-@pytest.fixture
-def places(citizens: Citizens, world: World) -> list[tuple[int, int]]:
-    """Deliveries that the provider has accepted."""
-    for n in range(PEOPLE):
-        world.person(f"Người {n}", phone=f"+8491210{n:04}")
-    world.launch(CAMPAIGN)
-    world.plan()
-    found = [(row.run_id, row.id) for row in world.rows("d.state = 'planned'")]
-    for state in (DeliveryState.SENDING, DeliveryState.ACCEPTED):
-        with world.engine.begin() as connection:
-            deliveries.advance(connection, [Change(*place, state) for place in found], now=world.clock.now())
-    return found
-
-
-def receipt(world: World, place: tuple[int, int], key: str, state: ReceiptState = ReceiptState.DELIVERED) -> Receipt:
-    return Receipt(key, world.clock.now(), key=f"{place[0]}.{place[1]}.0", state=state)
 
 
 def test_receipts_that_come_at_once_all_count_once(
