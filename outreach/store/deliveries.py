@@ -17,7 +17,7 @@ SHARDS = 16
 Claims use the first ones, `advance` as many others: a transaction that records and then claims locks in one order.
 """
 
-_SOURCES = [(str(target), str(source)) for target in DeliveryState for source in sources(target)]
+_SOURCES = [(str(target), str(source)) for target in DeliveryState for source in sorted(sources(target))]
 _ALLOWED = "(VALUES " + ", ".join(f"('{target}', '{source}')" for target, source in _SOURCES) + ")"
 
 MAY_HAVE_LEFT = "(d.resend_until IS NOT NULL AND d.recipient_kind <> 'station')"
