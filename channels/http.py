@@ -161,41 +161,39 @@ class _Hurry:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._under_way: dict[asyncio.Task[Any], float] = {}  # in the order in which they end
-        self._over: set[asyncio.Task[Any]] = set()
+        self._under_way: dict[asyncio.Task[Any], tuple[float, int]] = {}  # in the order in which they end
+        self._over: dict[asyncio.Task[Any], int] = {}
 
     def begin(self) -> asyncio.Task[Any]:
         """The time of the running task's request begins."""
         task = asyncio.current_task()
         assert task is not None
-        self._under_way[task] = ends = self._loop.time() + self._seconds
+        ends = self._loop.time() + self._seconds
+        self._under_way[task] = (ends, task.cancelling())
         if self._timer is None:
             self._timer = self._loop.call_at(ends, self._look)
         return task
 
     def is_over(self, task: asyncio.Task[Any]) -> bool:
         """Whether a cancelled task was cancelled for its time, and by nobody else."""
-        if task not in self._over:
-            return False
-        self._over.discard(task)
-        return task.uncancel() == 0
+        before = self._over.pop(task, None)
+        return before is not None and task.uncancel() <= before
 
     def end(self, task: asyncio.Task[Any]) -> None:
         """The request has ended, however."""
         self._under_way.pop(task, None)
-        if task in self._over:
-            self._over.discard(task)
+        if self._over.pop(task, None) is not None:
             task.uncancel()
 
     def _look(self) -> None:
         self._timer = None
         now = self._loop.time()
-        for task, ends in list(self._under_way.items()):
+        for task, (ends, cancelling) in list(self._under_way.items()):
             if ends > now:
                 self._timer = self._loop.call_at(ends, self._look)
                 return
             del self._under_way[task]
-            self._over.add(task)
+            self._over[task] = cancelling
             task.cancel()
 
 
@@ -287,6 +285,8 @@ class _Exchange:
                     break
             text, is_whole = await _text(content, message.headers)
         except BaseException:
+            if connection.transport is not None:
+                connection.transport.abort()  # what is still on its way out must not go on once this is given up
             connection.close()
             raise
         if is_whole:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.domain.clock import Clock
@@ -23,9 +23,13 @@ COUNTED_AT_ONCE = 20_000
 def frozen_of(engine: Engine, slug: str) -> Frozen:
     """The version of a campaign that is reported on: the approved one, else the newest; raises NotFound."""
     with engine.connect() as connection:
-        campaign = campaigns.get(connection, slug)
-        n = campaign.approved_version or campaign.version
-        return read_version(connection, slug, n, campaign.shift_days)
+        return _frozen(connection, slug)
+
+
+def _frozen(connection: Connection, slug: str) -> Frozen:
+    campaign = campaigns.get(connection, slug)
+    n = campaign.approved_version or campaign.version
+    return read_version(connection, slug, n, campaign.shift_days)
 
 
 def rules_of(frozen: Frozen) -> dict[str, Rule]:
@@ -96,11 +100,11 @@ def group_all(engine: Engine, clock: Clock) -> int:
 
 def _group_or_report(engine: Engine, slug: str, clock: Clock) -> bool:
     try:
-        frozen = frozen_of(engine, slug)
-        today = clock.now().astimezone(frozen.definition.zone).date()
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
             if not reach_groups.lock(connection, slug):
                 return False
+            frozen = _frozen(connection, slug)
+            today = clock.now().astimezone(frozen.definition.zone).date()
             reach_groups.keep(connection, slug, rules_of(frozen), today, clock.now())
     except (OutreachError, SQLAlchemyError, ValueError) as error:
         log.error("counting groups failed: campaign=%s error=%s", slug, type(error).__name__)

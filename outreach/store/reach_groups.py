@@ -24,18 +24,23 @@ _AGAIN = timedelta(minutes=5)
 _ANEW = timedelta(hours=1)
 """How old they may be in a campaign under way in which nothing has moved: people may have changed their group."""
 
+_RULES = "concat_ws(' ', coalesce(c.approved_version, c.version), c.shift_days)"
 _SEEN = """
-    md5(concat_ws(' ', c.version, c.approved_version, c.shift_days,
+    md5(concat_ws(' ',
+        (SELECT count(*) + count(undone_at) FROM visits WHERE campaign = c.slug),
+        (SELECT max(id) FROM unreached WHERE campaign = c.slug), '/',
         (SELECT sum(audience) || ' ' || sum(measured) FROM reach_units WHERE campaign = c.slug),
         (SELECT string_agg(concat_ws(' ', run_id, channel, state, n), ';' ORDER BY run_id, channel, state) FROM (
             SELECT k.run_id, k.channel, k.state, sum(k.n) AS n FROM runs r JOIN run_counts k ON k.run_id = r.id
             WHERE r.campaign = c.slug GROUP BY 1, 2, 3
         ) k)))
 """
-"""What the counters of a campaign say, in short."""
+"""What the counters of a campaign say, in short. Visits and proofs that are being taken back are in it, as a first
+proof may be replaced by another while as many people are reached as before."""
 
 _HOLDS = f"""
-    (g.at > :again OR (g.seen = {_SEEN} AND (g.at > :anew OR c.state IN ('finished', 'cancelled'))))
+    (g.rules = {_RULES} AND (g.at > :again
+        OR (g.seen = {_SEEN} AND (g.at > :anew OR c.state IN ('finished', 'cancelled')))))
 """
 
 _BEHIND = text(
@@ -95,9 +100,9 @@ def keep(connection: Connection, campaign: str, rules: Mapping[str, Rule], today
     connection.execute(
         text(
             f"""
-            INSERT INTO grouped_campaigns (campaign, at, seen) SELECT c.slug, :now, {_SEEN} FROM campaigns c
-            WHERE c.slug = :campaign
-            ON CONFLICT (campaign) DO UPDATE SET at = excluded.at, seen = excluded.seen
+            INSERT INTO grouped_campaigns (campaign, at, rules, seen) SELECT c.slug, :now, {_RULES}, {_SEEN}
+            FROM campaigns c WHERE c.slug = :campaign
+            ON CONFLICT (campaign) DO UPDATE SET at = excluded.at, rules = excluded.rules, seen = excluded.seen
             """
         ),
         values,

@@ -121,3 +121,22 @@ def test_a_time_around_it_that_is_shorter_counts() -> None:
         return False
 
     assert told(story)
+
+
+def test_a_task_that_ignored_a_cancel_before_is_late_and_not_cancelled() -> None:
+    async def stubborn(session: ClientSession, url: str) -> tuple[ErrorKind, int]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(9)
+        with pytest.raises(SendError) as refused:
+            await post(session, url, "never")
+        task = asyncio.current_task()
+        assert task is not None
+        return refused.value.kind, task.cancelling()
+
+    async def story(session: ClientSession, url: str) -> tuple[ErrorKind, int]:
+        task = asyncio.create_task(stubborn(session, url))
+        await asyncio.sleep(0)
+        task.cancel()
+        return await task
+
+    assert told(story) == (ErrorKind.UNCERTAIN, 1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from outreach.domain.clock import VirtualClock
 from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.states import DeliveryState
+from outreach.planning import actions
+from outreach.reach import visits
 from outreach.reach.counting import catch_up_all, group_all
 from outreach.reach.report import By, Report, reach
 from outreach.store import reach_groups
@@ -104,3 +106,49 @@ def test_two_schedulers_count_once(land: ReachWorld) -> None:
         assert reach_groups.lock(connection, SLUG)
         assert group_all(land.engine, land.clock) == 0
     assert group_all(land.engine, land.clock) == 1
+
+
+def test_an_approved_version_counts_by_its_own_segments_at_once(land: ReachWorld) -> None:
+    group_all(land.engine, land.clock)
+    assert [row.key for row in report(land, By.SEGMENT).rows] == [""]
+    land.load(campaign(message("chao", "sms, email", segment="elderly", more="mode: cascade, wait: 1h")))
+    assert report(land, By.SEGMENT).rows_at is not None, "nobody has approved it"
+    actions.submit(land.engine, SLUG, who="staff@demo.vn")
+    land.approve(SLUG)
+    counted = report(land, By.SEGMENT)
+    assert ([row.key for row in counted.rows], counted.rows_at) == (["elderly", ""], None)
+    assert group_all(land.engine, land.clock) == 1
+
+
+def test_an_approval_in_between_is_not_taken_for_what_was_counted(
+    land: ReachWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = reach_groups.lock
+
+    def slow(connection: Connection, slug: str) -> bool:
+        held = locked(connection, slug)
+        land.sql("UPDATE campaigns SET version = version + 1, approved_version = version + 1")
+        return held
+
+    land.sql("INSERT INTO campaign_versions SELECT (jsonb_populate_record(v, '{\"n\": 2}')).* FROM campaign_versions v")
+    monkeypatch.setattr(reach_groups, "lock", slow)
+    group_all(land.engine, land.clock)
+    assert report(land, By.SEGMENT).rows_at is None
+
+
+def test_a_first_proof_that_is_replaced_by_another_is_seen(land: ReachWorld) -> None:
+    today = land.clock.now().date()
+    visits.record(
+        land.engine, SLUG, land.people["Chi"], day=today, guided=1, scope=EVERYTHING, who="a@b.vn", clock=land.clock
+    )
+    catch_up_all(land.engine, land.clock)
+    land.becomes(DeliveryState.DELIVERED, "c.full_name = 'Chi'")
+    land.sql("UPDATE campaigns SET state = 'finished'")
+    catch_up_all(land.engine, land.clock)
+    group_all(land.engine, land.clock)
+    assert [row.figures.first for row in report(land, By.CHANNEL).rows] == [2, 1]
+    visits.undo(land.engine, SLUG, land.people["Chi"], day=today, clock=land.clock, scope=EVERYTHING, who="a@b.vn")
+    land.clock.advance(timedelta(minutes=5))
+    for _ in range(2):  # also when the counts were caught up with in between
+        assert [row.figures.first for row in report(land, By.CHANNEL).rows] == [3]
+        group_all(land.engine, land.clock)

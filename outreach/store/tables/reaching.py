@@ -58,9 +58,10 @@ reach_groups = Table(
 grouped_campaigns = Table(
     "grouped_campaigns",
     metadata,
-    # When that was, and what the counters said.
+    # When that was, by the segments of which version, and what the counters said.
     Column("campaign", Text, primary_key=True),
     Column("at", Moment, nullable=False),
+    Column("rules", Text, nullable=False),
     Column("seen", Text, nullable=False),
 )
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
         "grouped_campaigns",
         sa.Column("campaign", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
         sa.Column("seen", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("campaign", name="pk_grouped_campaigns"),
     )
