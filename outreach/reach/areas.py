@@ -30,8 +30,8 @@ class Areas:
 
     def home(self, code: str | None) -> str:
         """The unit a person of unit `code` is counted at: the nearest speaking one at or above it, else their own."""
-        if code is None:
-            return ""
+        if code is None or not self.speaking:
+            return code or ""
         unit = self.units.get(code)
         if unit is None:
             return code
@@ -85,5 +85,6 @@ def summed(parts: Iterable[tuple[str, Figures]]) -> dict[str, Figures]:
     """Figures with the same key added up."""
     result: dict[str, Figures] = {}
     for key, figures in parts:
-        result[key] = result.get(key, Figures()) + figures
+        known = result.get(key)
+        result[key] = figures if known is None else known + figures
     return result

@@ -191,33 +191,34 @@ class _Counted:
             for home, people in counted.items()
         }
 
-    def _group(self, tallies: Iterable[Tally], key: str, heard: Sequence[Heard]) -> Figures:
-        chosen = [one for one in tallies if one.key == key]
-        return total(self._put_together(chosen, _estimates(heard)).values())
+    def _group(self, tallies: Iterable[Tally], heard: Sequence[Heard]) -> Figures:
+        return total(self._put_together(tallies, _estimates(heard)).values())
 
-    def _tallies(self, by: Grouping) -> list[Tally]:
+    def _tallies(self, by: Grouping) -> Mapping[str, list[Tally]]:
         tallies = reach_groups.tallies if self._kept else store.tallies
-        return tallies(self._connection, self._slug, by, scope=self._scope)
+        found: dict[str, list[Tally]] = {}
+        for one in tallies(self._connection, self._slug, by, scope=self._scope):
+            found.setdefault(one.key, []).append(one)
+        return found
 
     def _segments(self) -> list[Row]:
         """A person in several segments counts in each; loudspeakers only where a message was told to that segment."""
         tallies = self._tallies(Grouping.SEGMENT)
         rows = []
-        for key in sorted({one.key for one in tallies} | set(self._frozen.segments), key=lambda key: (not key, key)):
+        for key in sorted(set(tallies) | set(self._frozen.segments), key=lambda key: (not key, key)):
             told = {message.id for message in self._frozen.definition.messages if message.segment == key}
             heard = [one for one in self.heard if one.message in told]
-            figures = self._group(tallies, key, heard)
+            figures = self._group(tallies.get(key, ()), heard)
             title = self._frozen.segments[key].title if key in self._frozen.segments else key or NO_SEGMENT
             rows.append(Row(key, title, figures if heard or not self.heard else without_estimate(figures)))
         return rows
 
     def _channels(self) -> list[Row]:
         tallies = self._tallies(Grouping.CHANNEL)
-        used = {one.key for one in tallies}
         rows = [
-            Row(channel, channel, self._group(tallies, channel, () if channel.to_people else self.heard))
+            Row(channel, channel, self._group(tallies[channel], () if channel.to_people else self.heard))
             for channel in Channel
-            if channel in used
+            if channel in tallies
         ]
         return rows + self._visits(VISIT)
 
@@ -229,11 +230,10 @@ class _Counted:
     def _messages(self) -> list[Row]:
         tallies = self._tallies(Grouping.MESSAGE)
         titles = {message.id: message.title or message.id for message in self._frozen.definition.messages}
-        keys = [*titles, *sorted({one.key for one in tallies} - titles.keys())]
-        rows = [
-            Row(key, titles.get(key, key), self._group(tallies, key, [one for one in self.heard if one.message == key]))
-            for key in keys
-        ]
+        rows = []
+        for key in [*titles, *sorted(set(tallies) - titles.keys())]:
+            heard = [one for one in self.heard if one.message == key]
+            rows.append(Row(key, titles.get(key, key), self._group(tallies.get(key, ()), heard)))
         return rows + self._visits(_VISITS_OF_NO_MESSAGE)
 
 
