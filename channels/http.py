@@ -268,7 +268,7 @@ class _Exchange:
         self._written = False
 
     async def over(self, session: ClientSession, address: _Address, body: bytes) -> Answer:
-        """Send and read; the connection goes back to the pool only after a whole answer."""
+        """Send and read; the connection goes back to the pool only after a whole request and a whole answer."""
         connection = await self._connection(session, address.request)
         try:
             protocol, transport = connection.protocol, connection.transport
@@ -289,9 +289,10 @@ class _Exchange:
                 connection.transport.abort()  # what is still on its way out must not go on once this is given up
             connection.close()
             raise
-        if is_whole:
+        if is_whole and not transport.get_write_buffer_size():
             connection.release()
-        else:
+        else:  # an answer without end, or before all of the request had left: the next one would wait behind the rest
+            transport.abort()
             connection.close()
         return Answer(message.code, text, message.headers)
 

@@ -184,7 +184,11 @@ class Dispatcher:
         done.in_lists = done.in_lists or turned
         done.weight = max((message.tokens for message in ready), default=done.weight)
         if changes:
-            self._recorder.write([Outcome(change) for change in changes], account)
+            try:
+                self._recorder.write([Outcome(change) for change in changes], account)
+            except (OperationalError, InterfaceError):
+                self.ends.unheard(taken.began)  # what could leave has not, and will not: it is given back
+                raise
         if not leaving:
             return self._empty(taken)
         done.sent += len(leaving)
@@ -240,8 +244,8 @@ class Dispatcher:
         What is `told` of the chunk before is recorded in the same transaction.
         """
         now = self.clock.now()
-        lease = Lease.lasting(self.lease_s * MARGIN)
-        nothing = Taken((), {}, 0, lease)
+        began, lease = Lease.clock(), Lease.lasting(self.lease_s * MARGIN)
+        nothing = Taken((), {}, 0, lease, began)
         with self.engine.begin() as connection:
             if told is not None:
                 self._recorder.write_in(connection, told.outcomes, account)
@@ -266,7 +270,7 @@ class Dispatcher:
                 circuits.give_probe_back(connection, account.name)
         for run in order if done.in_lists else ():
             done.served[run] = done.served.get(run, 0) + 1
-        return Taken(claimed, runs, refused, lease, probe and bool(claimed))
+        return Taken(claimed, runs, refused, lease, began, probe and bool(claimed))
 
     def _gather(
         self, purse: Purse, adapter: Adapter, leaving: list[Ready], short: Sequence[Ready], *, at_once: bool

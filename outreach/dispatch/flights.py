@@ -66,12 +66,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was claimed for a chunk, of which runs, under which lease; `refused`: rows that will not be sent."""
+    """What was claimed for a chunk, of which runs, under which lease; `refused`: rows that will not be sent.
+
+    `began`: when the claim did, by the lease's clock.
+    """
 
     claimed: Sequence[Claimed]
     runs: Mapping[int, OpenRun]
     refused: int
     lease: Lease
+    began: float
     probe: bool = False
 
 

@@ -23,10 +23,11 @@ COUNTED_AT_ONCE = 20_000
 def frozen_of(engine: Engine, slug: str) -> Frozen:
     """The version of a campaign that is reported on: the approved one, else the newest; raises NotFound."""
     with engine.connect() as connection:
-        return _frozen(connection, slug)
+        return frozen_in(connection, slug)
 
 
-def _frozen(connection: Connection, slug: str) -> Frozen:
+def frozen_in(connection: Connection, slug: str) -> Frozen:
+    """The same as the connection's transaction sees it."""
     campaign = campaigns.get(connection, slug)
     n = campaign.approved_version or campaign.version
     return read_version(connection, slug, n, campaign.shift_days)
@@ -103,7 +104,7 @@ def _group_or_report(engine: Engine, slug: str, clock: Clock) -> bool:
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
             if not reach_groups.lock(connection, slug):
                 return False
-            frozen = _frozen(connection, slug)
+            frozen = frozen_in(connection, slug)
             today = clock.now().astimezone(frozen.definition.zone).date()
             reach_groups.keep(connection, slug, rules_of(frozen), today, clock.now())
     except (OutreachError, SQLAlchemyError, ValueError) as error:

@@ -17,7 +17,7 @@ from outreach.domain.scope import Scope
 from outreach.domain.words import Channel
 from outreach.reach import targets
 from outreach.reach.areas import Areas, Row, summed
-from outreach.reach.counting import catch_up, frozen_of, rules_of
+from outreach.reach.counting import catch_up, frozen_in, frozen_of, rules_of
 from outreach.reach.estimates import RULE, Figures, heard_by, loudest, of_area, total, without_estimate
 from outreach.reach.targets import TargetNow
 from outreach.store import broadcasts, reach_groups, runs, units
@@ -115,10 +115,10 @@ def reach(
     """
     with engine.connect() as connection:
         narrowed = _narrowed(connection, unit, scope)
-    frozen = frozen_of(engine, slug)
-    today = clock.now().astimezone(frozen.definition.zone).date()
-    catch_up(engine, slug, frozen, clock)
+    catch_up(engine, slug, frozen_of(engine, slug), clock)
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        frozen = frozen_in(connection, slug)
+        today = clock.now().astimezone(frozen.definition.zone).date()
         grouped = by not in (None, By.UNIT)
         kept = reach_groups.counted_at(connection, slug, clock.now()) if grouped else None
         if (grouped and kept is None) or _has_measured_targets(frozen):

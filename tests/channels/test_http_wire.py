@@ -116,6 +116,45 @@ def test_through_a_proxy_the_whole_address_is_asked_for_under_the_accounts_name_
     run(story())
 
 
+def test_every_address_is_asked_for_under_the_accounts_name_at_a_proxy_on_whatever_connection() -> None:
+    async def story() -> None:
+        async with wire_server(lambda n: [_ACCEPTED]) as (port, got):
+            proxy = f"http://own:secret@127.0.0.1:{port}"
+            async with http.open_session(timeout=5, connections=1, proxy=proxy) as session:
+                for path in ("send", "other", "send"):
+                    await http.post(session, f"http://127.0.0.1:9/{path}", b"x=1", {}, Lease.lasting(9))
+            assert [one.count(b"Proxy-Authorization: Basic b3duOnNlY3JldA==") for one in got] == [1, 1, 1]
+
+    run(story())
+
+
+def test_what_is_still_on_its_way_when_the_answer_comes_does_not_go_before_the_next_message() -> None:
+    async def story() -> None:
+        connections = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"Content-Length: 3\r\n" in head:
+                writer.write(_ACCEPTED)
+            else:  # too much: told at once, and the rest is not read
+                writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            await over.wait()
+            writer.close()
+
+        over = asyncio.Event()
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, http.open_session(timeout=5, connections=1) as session:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            large = await http.post(session, url, bytes(40_000_000), {}, Lease.lasting(9))
+            small = await http.post(session, url, b"x=1", {}, Lease.lasting(9))
+            over.set()
+        assert (large.status, small.status, connections) == (413, 201, 2)
+
+    run(story())
+
+
 def test_a_type_that_is_given_is_the_only_one() -> None:
     async def story() -> None:
         async with wire_server(lambda n: [_ACCEPTED]) as (port, got), http.open_session(timeout=5) as session:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 from channels.contract import Accepted, Lease
 from outreach.dispatch.accounts_file import Accounts
@@ -31,7 +34,7 @@ CAMPAIGN = """
         channels: [sms]
         schedule: {at: launch}
 """
-AN = "+84912200001"
+AN, BINH = "+84912200001", "+84912200002"
 
 
 @pytest.fixture
@@ -99,3 +102,39 @@ def test_what_the_database_would_not_take_is_recorded_by_the_next_drain_and_neve
     assert world.rows()[0].state == "accepted"
     assert sent(box, AN) == before
     assert child.ends.unrecorded == []
+
+
+GREETING = CAMPAIGN.replace("Kinh chao ong/ba", "Kinh chao {{ contact.occupation }}")
+
+
+def test_what_could_leave_is_given_back_where_the_database_goes_away_before_it_has(
+    world: World, accounts: Accounts, redis_url: str, box: Sandbox
+) -> None:
+    """One of the chunk cannot be composed; that is what the database is to be told when it goes away."""
+    loop = SendingLoop(accounts.makers)
+    world.person("An", phone=AN)
+    world.person("Bình", phone=BINH)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE contacts SET occupation = 'nông dân' WHERE full_name = 'An'"))
+    child = replace(child_of(world, accounts.known, loop, redis_url), pause=lambda seconds: None)
+    world.launch(GREETING)
+    world.plan()
+    before, away = sent(box, AN), True
+
+    def gone(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if away and "WITH held AS" in statement:
+            raise OperationalError(statement, {}, Exception("gone"))
+
+    event.listen(world.engine, "before_cursor_execute", gone)
+    try:
+        with pytest.raises(OperationalError):
+            child.drain("sms-main", Lane.BULK)
+        assert sent(box, AN) == before
+        away = False
+        child.drain("sms-main", Lane.BULK)
+    finally:
+        event.remove(world.engine, "before_cursor_execute", gone)
+        loop.close()
+    assert {row.state: row.attempt for row in world.rows()} == {"accepted": 1, "failed": 1}
+    assert sent(box, AN) == before + 1
+    assert world.counts_agree()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine
@@ -12,7 +13,8 @@ from outreach.domain.privacy import KeyRing
 from outreach.domain.scope import EVERYTHING, Scope
 from outreach.domain.states import DeliveryState
 from outreach.planning import actions
-from outreach.reach import visits
+from outreach.reach import counting, visits
+from outreach.reach import report as reporting
 from outreach.reach.counting import catch_up_all, group_all
 from outreach.reach.report import By, Report, reach
 from outreach.store import reach_groups
@@ -134,6 +136,21 @@ def test_an_approval_in_between_is_not_taken_for_what_was_counted(
     monkeypatch.setattr(reach_groups, "lock", slow)
     group_all(land.engine, land.clock)
     assert report(land, By.SEGMENT).rows_at is None
+
+
+def test_a_report_is_of_the_version_whose_lines_it_shows(land: ReachWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    land.load(campaign(message("chao", "sms, email", segment="elderly", more="mode: cascade, wait: 1h")))
+    actions.submit(land.engine, SLUG, who="staff@demo.vn")
+
+    def slow(*given: Any) -> None:
+        counting.catch_up(*given)
+        land.approve(SLUG)
+        group_all(land.engine, land.clock)
+
+    monkeypatch.setattr(reporting, "catch_up", slow)
+    found = report(land, By.SEGMENT)
+    assert [row.name for row in found.rows] == ["Người cao tuổi", "Không thuộc nhóm nào"]
+    assert found.rows_at is not None
 
 
 def test_a_first_proof_that_is_replaced_by_another_is_seen(land: ReachWorld) -> None:
