@@ -9,7 +9,7 @@ from benchmarks.adapters import Alone, Mailed
 from benchmarks.usage import QUIET
 
 BARE_PROCESSES, BARE_CONNECTIONS = 2, 48
-"""Of the bare sender: one process a core. With more of either it is slower, so its best is what counts."""
+"""Of the bare sender, at its best: more processes make it no faster, more connections slower."""
 CHILDREN = 4
 """Of the engine: two a core, since each waits in turn for the provider and for the database."""
 ENOUGH = 2.0

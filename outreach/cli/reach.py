@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,8 @@ def reach(
     if xlsx is not None:
         written = write_xlsx(xlsx, _lines(report), _targets(report, session.settings().language))
         say(f"{written:,} lines written to {xlsx}")
+    if files:
+        _say_age(report)
     if as_json:
         print_json(report.to_json())
     elif not files:
@@ -92,9 +95,7 @@ def show(report: Report, language: str, *, at_most: int | None = None, details: 
     hidden = len(report.rows) - len(rows)
     title = f"{report.title}: people reached by {report.by}" + (f" ({hidden:,} more lines)" if hidden > 0 else "")
     print_table(title, columns, cells)
-    if report.rows_at is not None:
-        minutes = round((report.at - report.rows_at).total_seconds() / 60)
-        say(f"the lines were counted {minutes:,} min ago; the last one, of all, is counted now")
+    _say_age(report)
     if not details:
         return
     if report.targets:
@@ -104,6 +105,21 @@ def show(report: Report, language: str, *, at_most: int | None = None, details: 
     if report.stations:
         say(f"loudspeakers: {report.confirmed:,} of {report.stations:,} broadcasts confirmed")
     say_long(_in(RULE, language))
+
+
+def _say_age(report: Report) -> None:
+    """When the lines were counted, where that was not just now."""
+    if report.rows_at is not None:
+        say(f"the lines were counted {_ago(report.at - report.rows_at)}; the last one, of all, is counted now")
+
+
+def _ago(age: timedelta) -> str:
+    minutes = round(age.total_seconds() / 60)
+    if minutes < 1:
+        return "a moment ago"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{age.days:,} days ago"
 
 
 def _percent(figures: Figures) -> str:

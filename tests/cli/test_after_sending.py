@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from sqlalchemy import Engine, text
 from outreach.domain.clock import VirtualClock
 from outreach.domain.privacy import KeyRing
 from outreach.domain.states import DeliveryState
-from outreach.store import deliveries
+from outreach.reach.counting import catch_up_all, group_all
+from outreach.store import deliveries, reach_groups
 from outreach.store.deliveries import Change
 from tests.cli.commands import Commands
 from tests.world import World
@@ -110,6 +111,30 @@ def test_people_get_the_reach_as_a_table_with_its_rule(sent: Commands) -> None:
     said = sent("reach", "thu", "--by", "unit")
     assert "people reached by unit" in said.err
     assert "min(dân số" in said.err
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (timedelta(minutes=20), "20 min ago"),
+        (timedelta(hours=3), "3 h ago"),
+        (timedelta(days=40), "40 days ago"),
+    ],
+)
+def test_lines_that_were_counted_before_say_when(
+    sent: Commands, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, age: timedelta, said: str
+) -> None:
+    monkeypatch.setattr(reach_groups, "LARGE", 1)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE campaigns SET state = 'finished'"))
+        connection.execute(text("UPDATE runs SET planned_at = planned_at - interval '90 days'"))
+    then = VirtualClock(AFTER_THE_SLOT - age)
+    catch_up_all(engine, then)
+    assert group_all(engine, then) == 1
+    assert said in sent("reach", "thu", "--by", "message").err
+    assert said in sent("reach", "thu", "--by", "message", "--csv", tmp_path / "reach.csv").err
+    assert sent("reach", "thu", "--by", "message", "--json").json()["by_at"] == then.now().isoformat()
+    assert "ago" not in sent("reach", "thu", "--by", "unit").err
 
 
 def test_scripts_are_printed_to_be_read(sent: Commands) -> None:
